@@ -1,0 +1,21 @@
+"""What the audit trail says, and whether it is still what was written."""
+
+from collections.abc import Iterator
+
+from fleet.audit.models import AuditEntry, AuditSeal
+from fleet.audit.services import GENESIS, digest_of
+
+
+def list_entries(subject: str) -> list[AuditEntry]:
+    """Everything that was done to one row, oldest first."""
+    return list(AuditEntry.objects.filter(subject=subject).order_by("pk"))
+
+
+def find_broken_seals() -> Iterator[str]:
+    """A line for each seal whose entries are not what was sealed, or whose chain is cut."""
+    previous = GENESIS
+    for seal in AuditSeal.objects.order_by("pk").iterator():
+        entries = list(AuditEntry.objects.filter(seal=seal).order_by("pk"))
+        if len(entries) != seal.entry_count or digest_of(previous, entries) != seal.digest:
+            yield f"audit seal:{seal.pk}: its {seal.entry_count} entries are not what was sealed"
+        previous = seal.digest

@@ -1,0 +1,9 @@
+"""Index of this app's tables; each stands in its slice."""
+
+from fleet.audit.models import AuditEntry, AuditSeal
+from fleet.customers.models import Customer, Phone
+from fleet.meters.models import Meter, MeterPhone
+from fleet.operators.models import Operator
+from fleet.sites.models import Site
+
+__all__ = ["AuditEntry", "AuditSeal", "Customer", "Meter", "MeterPhone", "Operator", "Phone", "Site"]

@@ -1,0 +1,199 @@
+"""THE flow: payment -> vend -> token -> message. Read this first.
+
+`fulfil` may be called by anybody, at any time, for any batch; called twice, the second call finds nothing to do. Killed
+anywhere, the sweeper calls it again, and the states say where to go on:
+
+    claim      CONFIRMED payments and unfinished vends, by a lease that ends by itself
+    allocate   payment ALLOCATED or SUSPENSE; vend FUNDED, then ISSUING with TID and random field stored   one transaction
+    issue      the security module makes the digits, they are stored, read again and decoded               no transaction
+    settle     vend ISSUED, its messages QUEUED                                                             one transaction
+
+The TID is stored before the module is asked, so asking again gives the same twenty digits.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+
+from fleet.audit.services import Act, record
+from fleet.meters.locks import lock_meters
+from gateway.failpoints import Failpoint, reach
+from gateway.fulfilment.issuing import issue
+from gateway.fulfilment.letters import queue_kept_notices, queue_letters, queue_lost_notices
+from gateway.payments.lifecycle import PAYMENT, PaymentState
+from gateway.payments.locks import claim_payments, lock_payments
+from gateway.payments.models import Payment
+from gateway.payments.queries import find_meters
+from gateway.payments.services import postpone_payment
+from vending.ledger.accounts import SUSPENSE, provider_float
+from vending.ledger.services import Line, Posting, post
+from vending.security.ports import SecurityModule
+from vending.vends.locks import claim_vends
+from vending.vends.queries import list_meters_of_tokenless
+from vending.vends.services import SaleOrder, fund_vends, resume_vends, settle_vends
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50
+AUTHORITY_KIND = "payment"
+_ACTOR = "system:fulfilment"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the flow needs from outside: the module, a clock, a random nibble."""
+
+    module: SecurityModule
+    clock: Callable[[], datetime]
+    random_nibble: Callable[[], int]
+
+
+class Progress(NamedTuple):
+    """What one call did: how many rows it claimed, and the messages that now wait to be sent."""
+
+    rows: int
+    message_ids: list[int]
+
+
+def fulfil(*, payment_ids: Sequence[int] | None, tools: Tools, limit: int = BATCH) -> Progress:
+    """Take waiting payments (these, or any) through the whole flow."""
+    claimed = claim_payments(payment_ids=payment_ids, now=tools.clock(), limit=limit)
+    if not claimed:
+        return Progress(0, [])
+    reach(Failpoint.PAYMENTS_CLAIMED)
+    allocated = _allocate_all(claimed, tools)
+    letters = issue_and_settle(vend_ids=allocated.vend_ids, tools=tools)
+    return Progress(len(claimed), allocated.message_ids + letters)
+
+
+def resume(*, tools: Tools, limit: int = BATCH) -> Progress:
+    """Take unfinished vends on from where they stopped."""
+    vend_ids = claim_vends(now=tools.clock(), limit=limit)
+    _give_tokens(vend_ids, tools)
+    return Progress(len(vend_ids), issue_and_settle(vend_ids=vend_ids, tools=tools))
+
+
+def issue_and_settle(*, vend_ids: Sequence[int], tools: Tools) -> list[int]:
+    """Steps 3 to 5: ask the module, store and verify, then move vends and queue their messages in one transaction."""
+    outcomes = issue(vend_ids, tools.module)
+    if not outcomes:
+        return []
+    with transaction.atomic():
+        now = tools.clock()
+        vends = settle_vends(outcomes=outcomes, actor=_ACTOR, now=now)
+        message_ids = queue_letters(vends=vends, now=now)
+        reach(Failpoint.ISSUE_BEFORE_COMMIT)
+    reach(Failpoint.ISSUE_AFTER_COMMIT)
+    return message_ids
+
+
+class Allocated(NamedTuple):
+    vend_ids: list[int]
+    message_ids: list[int]
+
+
+def _allocate_all(payment_ids: Sequence[int], tools: Tools) -> Allocated:
+    """Allocate the batch; if it cannot be as a whole, each alone, so that one bad row does not stop the rest."""
+    try:
+        allocated = allocate(payment_ids=payment_ids, tools=tools)
+    except Exception as error:
+        logger.exception("allocation of %d payments failed", len(payment_ids))
+        if len(payment_ids) == 1:
+            postpone_payment(payment_id=payment_ids[0], reason=type(error).__name__, now=tools.clock())
+            return Allocated([], [])
+        parts = [_allocate_all([payment_id], tools) for payment_id in payment_ids]
+        return Allocated([v for part in parts for v in part.vend_ids], [m for part in parts for m in part.message_ids])
+    reach(Failpoint.ALLOCATE_AFTER_COMMIT)
+    return allocated
+
+
+@transaction.atomic
+def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
+    """Steps 1 and 2: book each payment's money and prepare what it buys; returns the vends that want their token.
+
+    Locks: the meters by ascending id, then the payments. Idempotent by payment: only CONFIRMED ones (and SUSPENSE ones that
+    have got a meter) are taken, and an authority is unique.
+    """
+    meter_of = _match(payment_ids)
+    meters = lock_meters({meter_id for meter_id in meter_of.values() if meter_id})
+    now = tools.clock()
+    payments = [payment for payment in lock_payments(payment_ids) if _is_waiting(payment, meter_of)]
+    known = [payment for payment in payments if meter_of[payment.pk]]
+    orders = [_order(payment, meter_of) for payment in known]
+    vend_of = fund_vends(
+        kind=AUTHORITY_KIND,
+        orders=orders,
+        meters={order.meter_id: meters[order.meter_id] for order in orders},
+        random_nibble=tools.random_nibble,
+        actor=_ACTOR,
+        now=now,
+    )
+    _store(payments, meter_of, now)
+    kept = [payment for payment in known if vend_of[str(payment.pk)] is None]
+    lost = [payment for payment in payments if payment.state == PaymentState.SUSPENSE]
+    message_ids = queue_kept_notices(payments=kept, meters=meters, now=now) + queue_lost_notices(payments=lost, now=now)
+    reach(Failpoint.ALLOCATE_BEFORE_COMMIT)
+    return Allocated([vend.pk for vend in vend_of.values() if vend], message_ids)
+
+
+def _match(payment_ids: Sequence[int]) -> dict[int, int | None]:
+    """The meter of each payment: the purchase's, else what the account text means, else None."""
+    payments = list(Payment.objects.filter(pk__in=payment_ids).only("pk", "meter_id", "account_text"))
+    by_text = find_meters(sorted({payment.account_text for payment in payments if not payment.meter_id}))
+    meter_of: dict[int, int | None] = {}
+    for payment in payments:
+        meter = None if payment.meter_id else by_text[payment.account_text]
+        meter_of[payment.pk] = payment.meter_id or (meter.pk if meter else None)
+    return meter_of
+
+
+def _is_waiting(payment: Payment, meter_of: dict[int, int | None]) -> bool:
+    if payment.state == PaymentState.SUSPENSE:
+        return meter_of[payment.pk] is not None
+    return payment.state == PaymentState.CONFIRMED
+
+
+def _order(payment: Payment, meter_of: dict[int, int | None]) -> SaleOrder:
+    meter_id = meter_of[payment.pk]
+    assert meter_id is not None
+    return SaleOrder(
+        reference=str(payment.pk),
+        meter_id=meter_id,
+        paid_minor=payment.amount_minor,
+        source=SUSPENSE if payment.state == PaymentState.SUSPENSE else provider_float(payment.provider),
+        cause=f"payment:{payment.pk}:allocated",
+    )
+
+
+def _store(payments: Sequence[Payment], meter_of: dict[int, int | None], now: datetime) -> None:
+    """Move each payment on, and book what has no meter into suspense."""
+    lost = [payment for payment in payments if meter_of[payment.pk] is None]
+    post(postings=[_suspense_posting(payment) for payment in lost], now=now)
+    for payment in payments:
+        payment.meter_id = meter_of[payment.pk]
+        state = PaymentState.ALLOCATED if payment.meter_id else PaymentState.SUSPENSE
+        PAYMENT.check_can_move(payment.state, state)
+        payment.state, payment.next_try_at, payment.leased_until = state, None, None
+        payment.reason = "" if payment.meter_id else "no meter for this account"
+    Payment.objects.bulk_update(payments, ["state", "meter", "reason", "next_try_at", "leased_until"])
+    record(actor=_ACTOR, acts=[Act(f"payment.{p.state.lower()}", f"payment:{p.pk}") for p in payments], now=now)
+
+
+def _suspense_posting(payment: Payment) -> Posting:
+    lines = (
+        Line(provider_float(payment.provider), payment.amount_minor),
+        Line(SUSPENSE, -payment.amount_minor),
+    )
+    return Posting(cause=f"payment:{payment.pk}:suspense", currency=payment.currency, lines=lines)
+
+
+@transaction.atomic
+def _give_tokens(vend_ids: Sequence[int], tools: Tools) -> None:
+    """Vends that were held before they had a TID get one now, under their meters' locks."""
+    meter_ids = list_meters_of_tokenless(vend_ids)
+    if meter_ids:
+        resume_vends(vend_ids=vend_ids, meters=lock_meters(meter_ids), random_nibble=tools.random_nibble, now=tools.clock())

@@ -1,0 +1,39 @@
+"""Celery's entry to the flow."""
+
+import secrets
+
+from celery import shared_task
+
+from fleet.audit.services import seal_entries
+from gateway.clock import now
+from gateway.fulfilment.services import Tools, fulfil, resume
+from gateway.queues import Queue
+from gateway.relay import wake
+from vending.security.registry import get_security_module
+
+SEND_MESSAGES = "gateway.sms.tasks.send_messages"
+
+
+@shared_task(queue=Queue.TOKENS)
+def fulfil_payments(payment_ids: list[int]) -> None:
+    """Take these payments through the flow; those that somebody else has are left."""
+    wake(SEND_MESSAGES, fulfil(payment_ids=payment_ids, tools=_tools()).message_ids)
+
+
+@shared_task(queue=Queue.TOKENS)
+def sweep_fulfilment() -> None:
+    """Whatever waits, in batches, until nothing does."""
+    tools = _tools()
+    for step in (lambda: fulfil(payment_ids=None, tools=tools), lambda: resume(tools=tools)):
+        while (progress := step()).rows:
+            wake(SEND_MESSAGES, progress.message_ids)
+
+
+@shared_task(queue=Queue.PAYMENTS)
+def seal_audit() -> None:
+    while seal_entries(now=now()):
+        pass
+
+
+def _tools() -> Tools:
+    return Tools(module=get_security_module(), clock=now, random_nibble=lambda: secrets.randbelow(16))

@@ -1,0 +1,65 @@
+"""`manage.py simulator`: the world in a box as a process of its own. Demo and test only."""
+
+import json
+import os
+import random
+import signal
+import sys
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from gateway.simulator.server import SimulatorServer
+from gateway.simulator.world import Credentials, World, WorldError
+
+
+class Command(BaseCommand):
+    help = "Phones, SMS centre, mobile money and meters for the demo, on loopback HTTP."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--bind", default="127.0.0.1:0", metavar="HOST:PORT")
+        parser.add_argument("--product", required=True, metavar="URL", help="where the product answers")
+        parser.add_argument(
+            "--facts", default="-", metavar="FILE", help="what load_demo --json printed; - is standard input"
+        )
+        parser.add_argument("--memory", metavar="FILE", help="where meters keep their used tokens over a restart")
+
+    def handle(self, **options: Any) -> None:
+        if settings.TOKENI_MODE not in ("demo", "test"):
+            raise CommandError("the simulator runs in demo and test only: set TOKENI_MODE")
+        # Every thread is a daemon and nothing is kept here, so ending is leaving the main thread.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+        server = SimulatorServer(read_bind(options["bind"]), _build_world(options))
+        self.stdout.write(json.dumps({"event": "ready", "url": server.url}))
+        self.stdout.flush()
+        server.serve_forever()
+
+
+def read_bind(text: str) -> tuple[str, int]:
+    """`HOST:PORT` as a pair. Raises `CommandError`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise CommandError("--bind looks like 127.0.0.1:8001")
+    return host, int(port)
+
+
+def _build_world(options: dict[str, Any]) -> World:
+    source = options["facts"]
+    try:
+        facts = json.loads(sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8"))
+        return World(
+            facts,
+            Credentials.read(os.environ, str(facts["paybill"])),
+            options["product"],
+            clock=lambda: datetime.now(UTC),
+            chance=random.SystemRandom(),
+            meter_memory_file=Path(options["memory"]) if options["memory"] else None,
+        )
+    except (OSError, ValueError, TypeError, KeyError, WorldError) as error:
+        raise CommandError(f"the world cannot be built: {error}") from None

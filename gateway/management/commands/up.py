@@ -1,0 +1,136 @@
+"""`manage.py up`: the whole product by one command. Migrates, starts web, workers and beat, and keeps them running.
+
+Embedded profile: SQLite and a private broker. With `DATABASE_URL` and `BROKER_URL` the same command runs on PostgreSQL and
+Redis. Prints one JSON line when the web answers; SIGTERM ends every child within ten seconds.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from gateway.management import broker
+from gateway.management.commands.load_demo import demo_key_encryption_key_file
+from gateway.management.supervisor import Child, Supervisor
+from gateway.queues import Queue
+
+_READY_SECONDS = 60
+_POLL_SECONDS = 0.05
+_SECRET_OF_TOKENS_WORKER = "KEY_ENCRYPTION_KEY_FILE"  # noqa: S105 -- the name of a variable
+_CELERY = ["-m", "celery", "--quiet", "-A", "gateway.celery"]
+
+
+class _Stop(Exception):  # noqa: N818 -- not an error
+    """SIGTERM or SIGINT came."""
+
+
+class Command(BaseCommand):
+    help = "Migrate, start web, workers and beat, and keep them running until SIGTERM."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--bind", default=settings.BIND, metavar="HOST:PORT")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("check", deploy=True, tags=["tokeni"], stderr=self.stderr)
+        call_command("migrate", interactive=False, verbosity=0)
+        supervisor = Supervisor()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, _raise_stop)
+        try:
+            self._start(supervisor, options["bind"])
+            while True:
+                supervisor.tend()
+                time.sleep(_POLL_SECONDS)
+        except _Stop:
+            pass
+        finally:
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, signal.SIG_IGN)
+            supervisor.stop()
+
+    def _start(self, supervisor: Supervisor, bind: str) -> None:
+        environment = dict(os.environ)
+        token_key_file = environment.pop(_SECRET_OF_TOKENS_WORKER, "")
+        if not token_key_file and not settings.IS_PRODUCTION:
+            token_key_file = str(demo_key_encryption_key_file())
+        if not settings.BROKER_URL:
+            environment["BROKER_URL"] = _start_broker(supervisor)
+        environment.setdefault("PUBLIC_BASE_URL", f"http://{bind}")
+        environment.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+        web = Child("web", _web_arguments(bind), environment)
+        with_key = environment | ({_SECRET_OF_TOKENS_WORKER: token_key_file} if token_key_file else {})
+        workers = [
+            Child("worker tokens", _worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key),
+            Child("worker calls", _worker_arguments("calls", [Queue.MESSAGES, Queue.PAYMENTS], 6), environment),
+        ]
+        beat = Child("beat", _beat_arguments(), environment)
+        for child in (web, *workers, beat):
+            supervisor.add(child)
+        url = f"http://{bind}"
+        _wait_until_ready(url, supervisor)
+        pids = {"web": web.pid, "workers": [worker.pid for worker in workers], "beat": beat.pid}
+        self.stdout.write(json.dumps({"event": "ready", "url": url, "pids": pids}))
+        self.stdout.flush()
+
+
+def _raise_stop(number: int, frame: object) -> None:  # noqa: ARG001 -- the shape of a signal handler
+    raise _Stop
+
+
+def _start_broker(supervisor: Supervisor) -> str:
+    try:
+        socket = broker.socket_path(settings.TOKENI_DATA_DIR)
+        with contextlib.suppress(FileNotFoundError):
+            socket.unlink()
+        supervisor.add(Child("broker", broker.command(broker.find_server(), socket), dict(os.environ)))
+        broker.wait_until_up(socket)
+    except broker.BrokerMissing as error:
+        raise CommandError(str(error)) from None
+    return f"redis+socket://{socket}"
+
+
+def _web_arguments(bind: str) -> list[str]:
+    processes = settings.WEB_PROCESSES or (1 if settings.IS_EMBEDDED else 2)
+    options = {
+        "bind": bind,
+        "worker-class": "gthread",
+        "workers": processes,
+        "threads": settings.WEB_THREADS,
+        "keep-alive": 30,
+        "graceful-timeout": 5,
+        "worker-tmp-dir": "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108 -- gunicorn's heartbeat file
+        "log-level": "warning",
+    }
+    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "gunicorn", *flags, "--no-control-socket", "gateway.wsgi"]
+
+
+def _worker_arguments(name: str, queues: list[Queue], concurrency: int) -> list[str]:
+    flags = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
+    pool = ["--pool", "threads", "--concurrency", str(concurrency)]
+    return [sys.executable, *_CELERY, "worker", "-Q", ",".join(queues), "-n", f"{name}@%h", *pool, *flags]
+
+
+def _beat_arguments() -> list[str]:
+    schedule = str(settings.TOKENI_DATA_DIR / "beat-schedule")
+    return [sys.executable, *_CELERY, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "WARNING"]
+
+
+def _wait_until_ready(url: str, supervisor: Supervisor) -> None:
+    give_up_at = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < give_up_at:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health/ready", timeout=2) as answer:  # noqa: S310
+            if answer.status == 200:
+                return
+        supervisor.tend()
+        time.sleep(_POLL_SECONDS)
+    raise CommandError("the web process did not become ready")

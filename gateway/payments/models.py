@@ -1,0 +1,62 @@
+"""Money that reached us, and purchases that customers have started."""
+
+from django.db import models
+
+from gateway.payments.lifecycle import PaymentState
+
+
+class Payment(models.Model):
+    """Known by the operator's receipt once money moved, by `checkout_id` while a prompt is open.
+
+    `reference` is what we gave as account reference; `account_text` what the payer typed. `reason` says why it is where it
+    is. `leased_until` and `next_try_at` belong to whoever works on the row now: a prompt while EXPECTED, else fulfilment.
+    """
+
+    provider = models.CharField(max_length=32)
+    receipt = models.CharField(max_length=32, null=True)  # noqa: DJ001 -- NULL is outside of the unique constraint
+    checkout_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 -- as above
+    reference = models.CharField(max_length=20, blank=True)
+    state = models.CharField(max_length=16)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    account_text = models.CharField(max_length=100, blank=True)
+    payer_e164 = models.CharField(max_length=16, blank=True)
+    payer_sha256 = models.CharField(max_length=64, blank=True)
+    payer_masked = models.CharField(max_length=32, blank=True)
+    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, null=True, related_name="payments")
+    reason = models.CharField(max_length=60, blank=True)
+    started_at = models.DateTimeField()
+    pushed_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    paid_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="receipt_once", fields=["provider", "receipt"]),
+            models.UniqueConstraint(name="checkout_once", fields=["provider", "checkout_id"]),
+            models.CheckConstraint(name="payment_positive", condition=models.Q(amount_minor__gt=0)),
+            models.CheckConstraint(name="payment_state", condition=models.Q(state__in=[str(s) for s in PaymentState])),
+            models.CheckConstraint(
+                name="money_has_receipt",
+                condition=models.Q(receipt__isnull=False)
+                | models.Q(state__in=[PaymentState.EXPECTED, PaymentState.DECLINED, PaymentState.UNKNOWN]),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="payment_waiting",
+                fields=["next_try_at"],
+                condition=models.Q(state__in=[PaymentState.CONFIRMED, PaymentState.EXPECTED, PaymentState.SUSPENSE]),
+            ),
+            models.Index(
+                name="payment_open_reference",
+                fields=["provider", "reference"],
+                condition=models.Q(state__in=[PaymentState.EXPECTED, PaymentState.UNKNOWN]),
+            ),
+            models.Index(name="payment_by_meter", fields=["meter", "-id"]),
+            models.Index(name="payment_by_payer", fields=["payer_sha256", "-id"]),
+            models.Index(name="payment_started", fields=["started_at"]),
+        ]

@@ -1,0 +1,81 @@
+"""What can be asked about payments."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fleet.meters.models import Meter
+from fleet.meters.queries import list_meters_by_drn
+from gateway.payments.account_text import list_drns
+from gateway.payments.lifecycle import PaymentState
+from gateway.payments.models import Payment
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+WAITING = (PaymentState.CONFIRMED, PaymentState.SUSPENSE, PaymentState.EXPECTED, PaymentState.UNKNOWN)
+
+
+def find_meters(account_texts: list[str]) -> dict[str, Meter | None]:
+    """The meter that each account text means, or None: unknown, or more than one. One round trip for all of them."""
+    candidates = {text: list_drns(text) for text in account_texts}
+    meters = list_meters_by_drn({drn for drns in candidates.values() for drn in drns})
+    found: dict[str, Meter | None] = {}
+    for text, drns in candidates.items():
+        hits = [meters[drn] for drn in drns if drn in meters]
+        found[text] = hits[0] if len(hits) == 1 else None
+    return found
+
+
+def reference_in(account_text: str) -> str:
+    """The account text as it would be written if it were a reference that we gave."""
+    return account_text.strip().upper()[:20]
+
+
+def find_open_purchase_meter(provider: str, reference: str) -> Meter | None:
+    """The meter of the newest open purchase with this reference, for a validation that names it."""
+    purchases = Payment.objects.filter(
+        provider=provider, reference=reference, state__in=[PaymentState.EXPECTED, PaymentState.UNKNOWN]
+    )
+    payment = purchases.select_related("meter").order_by("-pk").first() if reference else None
+    return payment.meter if payment else None
+
+
+def get_payment(payment_id: int) -> Payment | None:
+    return _whole().filter(pk=payment_id).first()
+
+
+def list_payments(payment_ids: Iterable[str | int]) -> list[Payment]:
+    return list(Payment.objects.filter(pk__in=list(payment_ids)))
+
+
+def list_payments_since(since: datetime, limit: int) -> list[Payment]:
+    return list(_whole().filter(started_at__gte=since).order_by("-pk")[:limit])
+
+
+def list_waiting_payments(limit: int) -> list[Payment]:
+    """Payments that have not come to an end, the oldest first."""
+    return list(_whole().filter(state__in=WAITING).order_by("started_at")[:limit])
+
+
+def list_open_purchases(meter_id: int, payer_e164: str, limit: int) -> list[Payment]:
+    """What this phone wanted to buy for this meter and has not become a sale, newest first."""
+    states = (PaymentState.EXPECTED, PaymentState.UNKNOWN, PaymentState.DECLINED, PaymentState.CONFIRMED)
+    mine = Payment.objects.filter(meter_id=meter_id, payer_e164=payer_e164, state__in=states)
+    return list(mine.order_by("-pk")[:limit])
+
+
+def list_payment_ids_of_payer(msisdn_sha256: str, *, limit: int) -> list[int]:
+    """The newest allocated payments of one phone, also where the operator showed it only as a hash."""
+    paid = Payment.objects.filter(payer_sha256=msisdn_sha256, state=PaymentState.ALLOCATED)
+    return list(paid.order_by("-pk").values_list("pk", flat=True)[:limit])
+
+
+def list_past_amounts(meter_id: int, limit: int) -> list[int]:
+    """Amounts that were paid for a meter, newest first, for the presets of the next purchase."""
+    paid = Payment.objects.filter(meter_id=meter_id, state=PaymentState.ALLOCATED)
+    return list(paid.order_by("-pk").values_list("amount_minor", flat=True)[:limit])
+
+
+def _whole() -> "QuerySet[Payment]":
+    return Payment.objects.select_related("meter__customer", "meter__site")

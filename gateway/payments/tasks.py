@@ -1,0 +1,22 @@
+"""Celery's entry to payment prompts."""
+
+from celery import shared_task
+
+from gateway.clock import now
+from gateway.payments.services import give_up_purchases, push_one
+from gateway.queues import Queue
+
+
+@shared_task(queue=Queue.PAYMENTS)
+def push_payments(payment_ids: list[int]) -> None:
+    """Ask for these prompts; one that somebody else has is left."""
+    for payment_id in payment_ids:
+        push_one(payment_id=payment_id, clock=now)
+
+
+@shared_task(queue=Queue.PAYMENTS)
+def sweep_pushes() -> None:
+    """Every prompt that is due, and purchases that nobody answered."""
+    while push_one(payment_id=None, clock=now):
+        pass
+    give_up_purchases(now=now())

@@ -1,0 +1,46 @@
+"""Leases and locks on messages. They are taken last: no other lock is asked for while one is held."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from gateway.sms.lifecycle import MESSAGE, MessageState
+from gateway.sms.models import Message
+
+SEND_LEASE = timedelta(seconds=15)
+
+
+@transaction.atomic
+def claim_message(*, message_id: int | None, now: datetime) -> Message | None:
+    """Take one message that is due (this one, if named) to SENDING, tokens before the rest; waits for nobody.
+
+    SENDING is committed before the provider is asked, so that a crash in between is seen. The lease outlasts the provider's
+    deadlines.
+    """
+    due = Message.objects.select_for_update(skip_locked=True).filter(state=MessageState.QUEUED, next_try_at__lte=now)
+    if message_id is not None:
+        due = due.filter(pk=message_id)
+    message = due.order_by("next_try_at", "pk").first()
+    if message:
+        MESSAGE.check_can_move(message.state, MessageState.SENDING)
+        message.state, message.sent_at, message.leased_until = MessageState.SENDING, now, now + SEND_LEASE
+        message.attempts += 1
+        message.save(update_fields=["state", "sent_at", "leased_until", "attempts"])
+    return message
+
+
+def lock_message(message_id: int) -> Message:
+    return Message.objects.select_for_update().get(pk=message_id)
+
+
+def lock_message_of_provider_id(provider: str, provider_message_id: str) -> Message | None:
+    known = Message.objects.select_for_update().filter(provider=provider, provider_message_id=provider_message_id)
+    return known.first() if provider_message_id else None
+
+
+def lock_unanswered(*, asked_before: datetime, now: datetime, limit: int) -> list[Message]:
+    """Messages whose provider was asked before that moment and never answered as far as we know."""
+    silent = Message.objects.select_for_update(skip_locked=True).filter(
+        state=MessageState.SENDING, leased_until__lte=now, sent_at__lte=asked_before
+    )
+    return list(silent.order_by("pk")[:limit])

@@ -1,0 +1,40 @@
+"""What can be asked about messages."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gateway.sms.lifecycle import MessageState
+from gateway.sms.models import DeliveryReport, Message
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+def find_stray_report(message: Message) -> DeliveryReport | None:
+    """A report for this phone that came after we asked and belongs to no message that we know: most likely this one's."""
+    owned = Message.objects.filter(to_e164=message.to_e164).exclude(provider_message_id="")
+    strays = DeliveryReport.objects.filter(phone_e164=message.to_e164, received_at__gte=message.sent_at)
+    return strays.exclude(provider_message_id__in=owned.values("provider_message_id")).order_by("-pk").first()
+
+
+def count_messages_to(phone_e164: str, *, kind: str, since: datetime) -> int:
+    return Message.objects.filter(to_e164=phone_e164, kind=kind, queued_at__gte=since).count()
+
+
+def list_messages_of_vend(vend_id: int) -> list[Message]:
+    return list(Message.objects.filter(vend_id=vend_id).order_by("pk"))
+
+
+def list_messages_since(since: datetime, limit: int) -> list[Message]:
+    return list(_whole().filter(queued_at__gte=since).order_by("-pk")[:limit])
+
+
+def list_unsent_messages(limit: int) -> list[Message]:
+    """Messages that wait or are being sent, the oldest first."""
+    waiting: Collection[str] = (MessageState.QUEUED, MessageState.SENDING)
+    return list(_whole().filter(state__in=waiting).order_by("queued_at")[:limit])
+
+
+def _whole() -> "QuerySet[Message]":
+    return Message.objects.select_related("vend__meter")

@@ -1,0 +1,131 @@
+"""One hop of a USSD session: what was typed since the last one, the menu's answer, and its effect, in one transaction.
+
+No provider, broker or cipher is asked inside a hop: an effect is a row whose state says that work waits.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from fleet.meters.queries import get_meter
+from gateway.fulfilment.resending import resend_codes
+from gateway.payments.services import start_purchase
+from gateway.ussd.lifecycle import SESSION, SessionState
+from gateway.ussd.locks import lock_session
+from gateway.ussd.menus.facts import Facts
+from gateway.ussd.menus.machine import advance, start
+from gateway.ussd.menus.steps import Effect, ResendCodes, StartPurchase, Step
+from gateway.ussd.models import UssdSession
+from gateway.ussd.ports import Hop, Screen, SessionEnded
+from gateway.ussd.queries import PhoneFacts
+from gateway.ussd.texts import render
+
+PAYMENT_PROVIDER = "daraja"
+MOST_REPLAYED = 30
+_LONGEST_TEXT = 4096
+_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The screen, and the rows that its effect made: payments to ask for, messages to send."""
+
+    screen: Screen
+    payment_ids: tuple[int, ...] = ()
+    message_ids: tuple[int, ...] = ()
+
+
+def answer_hop(*, provider: str, hop: Hop, actor: str, now: datetime) -> Answered:
+    """The answer to one hop. The same text again gets the same answer; a session that has ended stays ended.
+
+    `hop.text` is everything typed in the session, so what is new is what stands behind the text of the hop before. A first
+    request that already holds inputs (dialled as *384*96*1*2#) is replayed through the menu.
+    """
+    with transaction.atomic():
+        session = lock_session(provider, hop.session_id)
+        if session and _is_old_news(session, hop):
+            return Answered(Screen(session.last_reply, session.state != SessionState.OPEN))
+        facts = PhoneFacts(hop.phone_e164, now)
+        step = _step(session, hop, facts)
+        answered = _carry_out(step.effect, hop, provider, actor, now)
+        screen = Screen(render(step.template, step.values), step.is_end)
+        _store(session, provider, hop, step, screen, now)
+    return Answered(screen, answered.payment_ids, answered.message_ids)
+
+
+def _is_old_news(session: UssdSession, hop: Hop) -> bool:
+    """A hop that we answered already (repeated, or overtaken by a later one), or one behind the end of the session."""
+    if hop.text == session.last_text:
+        return True
+    return hop.text != "" and (session.state != SessionState.OPEN or session.last_text.startswith(hop.text))
+
+
+def _step(session: UssdSession | None, hop: Hop, facts: Facts) -> Step:
+    """The step behind the inputs that are new; from the start where there is no step before them."""
+    if session and session.state == SessionState.OPEN and hop.text.startswith(session.last_text):
+        typed = hop.text[len(session.last_text) :].removeprefix("*") if session.last_text else hop.text
+        return advance(session.screen, session.answers, typed, facts)
+    step = start(facts)
+    for typed in hop.text.split("*")[:MOST_REPLAYED] if hop.text else ():
+        if step.is_end:
+            break
+        step = advance(step.screen, step.answers, typed, facts)
+    return step
+
+
+def _carry_out(effect: Effect | None, hop: Hop, provider: str, actor: str, now: datetime) -> Answered:
+    nothing = Screen("", False)
+    if isinstance(effect, StartPurchase):
+        payment = start_purchase(
+            provider=PAYMENT_PROVIDER,
+            meter=get_meter(effect.meter_id),
+            payer_e164=hop.phone_e164,
+            amount_minor=effect.amount_minor,
+            new_reference=_new_reference,
+            actor=actor,
+            now=now,
+        )
+        return Answered(nothing, payment_ids=(payment.pk,))
+    if isinstance(effect, ResendCodes):
+        message_ids = resend_codes(
+            vend_ids=effect.vend_ids,
+            to_e164=hop.phone_e164,
+            request=f"ussd:{provider}:{hop.session_id}"[:100],
+            actor=actor,
+            now=now,
+        )
+        return Answered(nothing, message_ids=tuple(message_ids))
+    return Answered(nothing)
+
+
+def _store(
+    session: UssdSession | None, provider: str, hop: Hop, step: Step, screen: Screen, now: datetime
+) -> None:
+    session = session or UssdSession(provider=provider, session_id=hop.session_id, started_at=now, hops=0)
+    session.state = SessionState.ENDED if step.is_end else SessionState.OPEN
+    session.phone_e164, session.screen, session.answers = hop.phone_e164, step.screen, dict(step.answers)
+    session.last_text, session.last_reply = hop.text[:_LONGEST_TEXT], screen.text
+    session.hops = min(session.hops + 1, 32_000)
+    session.last_hop_at = now
+    session.save()
+
+
+@transaction.atomic
+def close_session(*, provider: str, ended: SessionEnded) -> str:
+    """The provider says that a session is over. Idempotent; one that we closed ourselves stays as it is."""
+    session = lock_session(provider, ended.session_id)
+    if session is None:
+        return "unknown_session"
+    state = SessionState.ENDED if ended.is_complete else SessionState.TIMED_OUT
+    if not SESSION.can_move(session.state, state):
+        return "no_change"
+    session.state = state
+    session.save(update_fields=["state"])
+    return "accepted"
+
+
+def _new_reference() -> str:
+    return "T" + "".join(secrets.choice(_ALPHABET) for _ in range(9))

@@ -1,0 +1,16 @@
+"""The journal: every body that came through a hook, as it came. Append-only by trigger; uniqueness is elsewhere."""
+
+from django.db import models
+
+
+class Callback(models.Model):
+    """`subject` is what the body is about (a receipt, a message id); `outcome` what we made of it at the door."""
+
+    provider = models.CharField(max_length=32)
+    door = models.CharField(max_length=16)
+    received_at = models.DateTimeField(db_index=True)
+    content_type = models.CharField(max_length=80, blank=True)
+    query = models.CharField(max_length=2000, blank=True)
+    body = models.BinaryField()
+    subject = models.CharField(max_length=128, blank=True, db_index=True)
+    outcome = models.CharField(max_length=32)

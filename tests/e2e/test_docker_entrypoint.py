@@ -1,0 +1,173 @@
+"""`docker/entrypoint.sh` run as it is, without an engine, on PostgreSQL and Redis; `compose.yaml` read against it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from redis import Redis
+
+from gateway.queues import Queue
+from tests.support.environment import ROOT, settings_for_tests
+from tests.support.processes import Server, free_port
+from tests.support.servers import PostgresServer
+
+ENTRYPOINT = ROOT / "docker" / "entrypoint.sh"
+WAIT_SECONDS = 30.0
+KEY_FILE = "KEY_ENCRYPTION_KEY_FILE"
+
+
+@pytest.fixture
+def environment(tmp_path: Path, postgres: PostgresServer, redis: Server) -> dict[str, str]:
+    """A production server's settings, on an empty database and an empty Redis database of its own."""
+    redis_url = redis.url.removesuffix("/0") + "/9"
+    Redis.from_url(redis_url).flushdb()
+    addresses = {
+        "DATABASE_URL": postgres.create_database("entrypoint"),
+        "BROKER_URL": redis_url,
+        "REDIS_URL": redis_url,
+        "BIND": f"127.0.0.1:{free_port()}",
+        "TMPDIR": str(tmp_path),
+    }
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    settings = settings_for_tests(tmp_path, addresses)
+    return settings | {"TOKENI_MODE": "production", "PUBLIC_BASE_URL": f"http://{addresses['BIND']}", "PATH": path}
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ENTRYPOINT, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@contextlib.contextmanager
+def started(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the entry point; SIGTERM must end it well within a container's grace."""
+    process = subprocess.Popen([ENTRYPOINT, *arguments], env=environment, cwd="/")
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) in {0, -signal.SIGTERM}
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def wait_until(condition: Any, process: subprocess.Popen[bytes]) -> Any:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (value := condition()):
+        assert process.poll() is None, "the process ended by itself"
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+    return value
+
+
+def status_of(url: str) -> int:
+    try:
+        return requests.get(url, timeout=5).status_code
+    except requests.ConnectionError:
+        return 0
+
+
+def was_given_key(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the program that the entry point became was started with the key's setting."""
+    return f"\0{KEY_FILE}=".encode() in b"\0" + Path(f"/proc/{process.pid}/environ").read_bytes()
+
+
+def program_of(process: subprocess.Popen[bytes]) -> bytes:
+    return Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+
+@pytest.mark.slow
+def test_entrypoint_on_an_empty_database_migrates_and_serves(environment: dict[str, str]) -> None:
+    migrated = run(environment, "migrate")
+    assert migrated.returncode == 0, migrated.stderr
+
+    with started(environment, "web") as web:
+        url = f"http://{environment['BIND']}"
+        wait_until(lambda: status_of(f"{url}/health/live") == 200, web)
+        assert status_of(f"{url}/health/ready") in {200, 503}
+        assert not was_given_key(web)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(environment["BIND"].rpartition(":")[2])), timeout=2)
+
+
+@pytest.mark.slow
+def test_entrypoint_workers_and_beat_take_wake_up_calls_and_only_tokens_has_the_key(
+    environment: dict[str, str],
+) -> None:
+    assert run(environment, "migrate").returncode == 0
+    broker = Redis.from_url(environment["BROKER_URL"])
+
+    with contextlib.ExitStack() as processes:
+        beat = processes.enter_context(started(environment, "beat"))
+        wait_until(lambda: broker.llen(Queue.TOKENS), beat)
+        assert not was_given_key(beat)
+
+        for queue in Queue:
+            worker = processes.enter_context(started(environment, "worker", queue))
+            wait_until(lambda: b"celery" in program_of(worker), worker)  # noqa: B023
+            assert was_given_key(worker) == (queue == Queue.TOKENS)
+        for queue in Queue:
+            wait_until(lambda: run(environment, "ping", queue).returncode == 0, worker)  # noqa: B023
+        wait_until(lambda: not broker.llen(Queue.TOKENS), worker)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nonsense"], ["worker"], ["worker", "nonsense"], ["worker", "tokens", "more"], ["ping", "nonsense"]],
+)
+def test_entrypoint_with_an_unknown_command_says_how_and_starts_nothing(arguments: list[str]) -> None:
+    done = run({"PATH": "/usr/bin:/bin"}, *arguments)
+
+    assert done.returncode == 64
+    assert "entrypoint.sh" in done.stderr
+    assert done.stdout == ""
+
+
+def own_services() -> dict[str, Any]:
+    """The services of compose.yaml that run our image."""
+    services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
+    return {name: service for name, service in services.items() if "build" in service}
+
+
+def test_compose_services_start_by_commands_that_the_entrypoint_knows() -> None:
+    commands = {name: service["command"] for name, service in own_services().items()}
+
+    assert sorted(command[0] for command in commands.values()) == ["beat", "migrate", "web", *["worker"] * len(Queue)]
+    assert sorted(command[1] for command in commands.values() if command[0] == "worker") == sorted(Queue)
+    text = ENTRYPOINT.read_text()
+    assert all(f"\n{command[0]})\n" in text for command in commands.values())
+    for name, service in own_services().items():
+        check = service.get("healthcheck", {}).get("test", [])
+        if commands[name][0] == "worker":
+            assert check == ["CMD", "docker/entrypoint.sh", "ping", commands[name][1]]
+
+
+def test_compose_gives_the_key_to_the_tokens_worker_alone() -> None:
+    with_secret = {name for name, service in own_services().items() if service.get("secrets")}
+    with_setting = {name for name, service in own_services().items() if service["environment"][KEY_FILE]}
+
+    assert with_secret == with_setting == {"worker-tokens"}
+    assert own_services()["worker-tokens"]["command"] == ["worker", "tokens"]
+
+
+def test_image_holds_what_the_entrypoint_runs() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    copied = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    allowed = (ROOT / "docker" / "Dockerfile.dockerignore").read_text().splitlines()
+
+    assert {"manage.py", "gateway", "vending", "fleet", "templates", "requirements.txt"} <= set(copied)
+    assert all(f"!{path}" in allowed for path in copied)
+    assert all((ROOT / path).exists() for path in copied)
+    assert "--require-hashes" in dockerfile
+    assert "\nUSER 10001:10001\n" in dockerfile

@@ -1,0 +1,30 @@
+"""The token's CRC: tables against the bit-by-bit rule."""
+
+import random
+
+from vending.sts.crc import crc16, token_crc
+
+
+def bit_by_bit(octets: bytes) -> int:
+    crc = 0xFFFF
+    for octet in octets:
+        crc ^= octet
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return int.from_bytes(crc.to_bytes(2, "little"), "big")
+
+
+def test_crc16_of_any_octets_follows_the_rule() -> None:
+    source = random.Random(55)
+    for length in range(20):
+        octets = source.randbytes(length)
+        assert crc16(octets) == bit_by_bit(octets)
+
+
+def test_token_crc_of_any_body_follows_the_rule() -> None:
+    source = random.Random(41)
+    for number in range(1000):
+        token_class, body = number % 4, source.getrandbits(48)
+        is_currency = token_class == 0 and body >> 44 in (4, 5, 6, 7)
+        octets = bytes([token_class]) + body.to_bytes(6, "big") + (b"\x01" if is_currency else b"")
+        assert token_crc(token_class, body) == bit_by_bit(octets)

@@ -1,0 +1,19 @@
+"""Index of this app's tables; each stands in its slice."""
+
+from vending.keys.models import VendingKey
+from vending.ledger.models import LedgerEntry, LedgerLine
+from vending.tariffs.models import FixedFeeCharge, Tariff
+from vending.tokens.models import Authority, MeterTid, Token
+from vending.vends.models import Vend
+
+__all__ = [
+    "Authority",
+    "FixedFeeCharge",
+    "LedgerEntry",
+    "LedgerLine",
+    "MeterTid",
+    "Tariff",
+    "Token",
+    "Vend",
+    "VendingKey",
+]

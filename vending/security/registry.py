@@ -1,0 +1,30 @@
+"""Which security module this installation uses: the only place that knows the modules by name."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from vending.keys.services import open_vending_key
+from vending.security.ports import SecurityModule
+from vending.security.software import SoftwareSecurityModule
+
+
+def _software() -> SecurityModule:
+    return SoftwareSecurityModule(open_vending_key=open_vending_key)
+
+
+_FACTORIES: Mapping[str, Callable[[], SecurityModule]] = {"software": _software}
+
+
+def get_security_module() -> SecurityModule:
+    """The module that the setting SECURITY_MODULE names, one for this process. `ImproperlyConfigured` if unknown."""
+    return _module_named(settings.SECURITY_MODULE)
+
+
+@cache
+def _module_named(name: str) -> SecurityModule:
+    if name not in _FACTORIES:
+        raise ImproperlyConfigured(f"SECURITY_MODULE is {name!r}; known are {', '.join(sorted(_FACTORIES))}")
+    return _FACTORIES[name]()

@@ -1,0 +1,31 @@
+"""Locks and leases on vends: the last of the three on the sale path (meters, payments, vends)."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from vending.vends.models import UNFINISHED, Vend
+
+LEASE = timedelta(seconds=5)
+
+
+@transaction.atomic
+def claim_vends(*, now: datetime, limit: int) -> list[int]:
+    """Lease unfinished vends whose time has come, oldest first; waits for nobody. A short transaction of its own.
+
+    A worker that dies leaves a lease that ends by itself; whoever takes the row next finds its state and goes on from there.
+    """
+    due = Vend.objects.select_for_update(skip_locked=True).filter(
+        Q(leased_until=None) | Q(leased_until__lte=now), state__in=UNFINISHED, next_try_at__lte=now
+    )
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
+    Vend.objects.filter(pk__in=ids).update(leased_until=now + LEASE)
+    return ids
+
+
+def lock_vends(vend_ids: Collection[int]) -> list[Vend]:
+    """Lock these vends in order of id until the transaction ends, with their meter and token."""
+    locked = Vend.objects.select_for_update(of=("self",)).select_related("meter", "authority__token__vending_key")
+    return list(locked.filter(pk__in=vend_ids).order_by("pk"))

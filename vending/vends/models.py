@@ -1,0 +1,56 @@
+"""One sale to one meter: what was paid, what it bought, and how far its token has come."""
+
+from django.db import models
+
+from vending.vends.lifecycle import VendState
+
+UNFINISHED = (VendState.FUNDED, VendState.ISSUING, VendState.HELD)
+
+
+class Vend(models.Model):
+    """`paid_minor` and `wallet_used_minor` in; `net, vat, fee, kept` out: the two sides are equal (a constraint).
+
+    `next_try_at` empty on an unfinished vend means that only a person can move it.
+    """
+
+    authority = models.OneToOneField("vending.Authority", on_delete=models.PROTECT, related_name="vend")
+    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, related_name="vends")
+    tariff = models.ForeignKey("vending.Tariff", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10)
+    currency = models.CharField(max_length=3)
+    paid_minor = models.BigIntegerField()
+    wallet_used_minor = models.BigIntegerField()
+    net_minor = models.BigIntegerField()
+    vat_minor = models.BigIntegerField()
+    fee_minor = models.BigIntegerField()
+    kept_minor = models.BigIntegerField()
+    energy_kwh_tenths = models.PositiveIntegerField()
+    held_reason = models.CharField(max_length=40, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    funded_at = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="vend_state", condition=models.Q(state__in=[str(s) for s in VendState])),
+            models.CheckConstraint(
+                name="vend_parts_sum",
+                condition=models.Q(
+                    paid_minor=models.F("net_minor")
+                    + models.F("vat_minor")
+                    + models.F("fee_minor")
+                    + models.F("kept_minor")
+                    - models.F("wallet_used_minor")
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="vend_unfinished",
+                fields=["next_try_at"],
+                condition=models.Q(state__in=[str(s) for s in UNFINISHED]),
+            ),
+            models.Index(name="vend_by_meter", fields=["meter", "-id"]),
+        ]

@@ -1,0 +1,106 @@
+"""What can be asked about sales: a quote before, the facts for issuing and verifying, the last codes after."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from fleet.meters.models import Meter
+from fleet.meters.services import can_vend
+from vending.ledger.queries import get_wallet
+from vending.sts.amounts import greatest_amount_within
+from vending.tariffs.engine import Split, least_payment, split_money
+from vending.tariffs.queries import get_tariff, list_charged_meters, month_of, prices_of
+from vending.vends.lifecycle import VendState
+from vending.vends.models import UNFINISHED, Vend
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What an amount would buy now. `refusal` is "" or one of "blocked", "too_little", "too_much"."""
+
+    split: Split
+    currency: str
+    least_minor: int
+    most_minor: int
+    refusal: str
+    fee_due_minor: int
+    least_energy_kwh_tenths: int
+
+
+def get_quote(*, meter: Meter, paid_minor: int, now: datetime) -> Quote:
+    """A trial sale by the same rule as the real one: no token, no lock, no write."""
+    tariff = get_tariff(meter.site_id, now)
+    prices = prices_of(tariff)
+    month = month_of(now, meter.site.timezone)
+    is_fee_due = not list_charged_meters([(meter.pk, month)])
+    wallet = get_wallet(meter.pk)
+    split = split_money(
+        prices,
+        paid_minor=paid_minor,
+        wallet_minor=wallet,
+        is_fee_due=is_fee_due,
+        greatest_within=greatest_amount_within,
+    )
+    least = max(least_payment(prices, wallet_minor=wallet, is_fee_due=is_fee_due), tariff.least_payment_minor)
+    return Quote(
+        split=split,
+        currency=tariff.currency,
+        least_minor=least,
+        most_minor=tariff.most_payment_minor,
+        refusal=_refusal(meter, split, least, tariff.most_payment_minor),
+        fee_due_minor=prices.fixed_fee_minor if is_fee_due else 0,
+        least_energy_kwh_tenths=max(prices.least_energy_kwh_tenths, 1),
+    )
+
+
+def _refusal(meter: Meter, split: Split, least_minor: int, most_minor: int) -> str:
+    if not can_vend(meter):
+        return "blocked"
+    if split.paid_minor < least_minor or not split.is_sale:
+        return "too_little"
+    return "too_much" if split.paid_minor > most_minor else ""
+
+
+def list_vends_with_tokens(vend_ids: Collection[int]) -> list[Vend]:
+    """These vends as the database has them now, with meter, token and vending key, in order of id."""
+    return list(_whole().filter(pk__in=vend_ids).order_by("pk"))
+
+
+def list_meters_of_tokenless(vend_ids: Collection[int]) -> set[int]:
+    """The meters of those of these vends that have no token yet."""
+    bare = Vend.objects.filter(pk__in=vend_ids, authority__token=None)
+    return set(bare.values_list("meter_id", flat=True))
+
+
+def get_vend(vend_id: int) -> Vend | None:
+    return _whole().filter(pk=vend_id).first()
+
+
+def list_last_vends(meter_id: int, limit: int) -> list[Vend]:
+    """The newest sales of a meter, cancelled ones left out."""
+    return list(_whole().filter(meter_id=meter_id).exclude(state=VendState.CANCELLED).order_by("-pk")[:limit])
+
+
+def list_issued_vends(*, meter_ids: Collection[int], references: Collection[str], limit: int) -> list[Vend]:
+    """The newest sales with a code, of these meters or made from these payments."""
+    whose = Q(meter_id__in=meter_ids) | Q(authority__kind="payment", authority__reference__in=references)
+    return list(_whole().filter(whose, state=VendState.ISSUED).order_by("-pk")[:limit])
+
+
+def list_vends_since(since: datetime, limit: int) -> list[Vend]:
+    return list(_whole().filter(funded_at__gte=since).order_by("-pk")[:limit])
+
+
+def list_unfinished_vends(limit: int) -> list[Vend]:
+    """Paid sales without a verified token, the oldest first."""
+    return list(_whole().filter(state__in=UNFINISHED).order_by("funded_at")[:limit])
+
+
+def _whole() -> "QuerySet[Vend]":
+    return Vend.objects.select_related("meter__customer", "meter__site", "authority__token__vending_key")

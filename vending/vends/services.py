@@ -1,0 +1,247 @@
+"""Selling: money of an authority into a funded vend, its token prepared, issued and verified.
+
+The caller is the flow (`gateway.fulfilment`); it holds the meters' locks where the text says so, and asks the security module
+between these steps, outside of any transaction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+
+from fleet.audit.services import Act, record
+from fleet.meters.models import Meter
+from fleet.meters.services import can_vend
+from vending.kernel.errors import DomainError
+from vending.keys.queries import list_vending_keys
+from vending.ledger.accounts import ENERGY_REVENUE, FIXED_FEE_REVENUE, VAT, WALLET
+from vending.ledger.queries import list_wallets
+from vending.ledger.services import Line, Posting, post
+from vending.security.ports import VendingKeyMissing
+from vending.sts.amounts import amount_for, greatest_amount_within
+from vending.tariffs.engine import Split, split_money
+from vending.tariffs.models import FixedFeeCharge, Tariff
+from vending.tariffs.queries import list_charged_meters, list_tariffs, month_of, prices_of
+from vending.tokens.models import Authority
+from vending.tokens.services import TokenOrder, grant_authorities, prepare_tokens
+from vending.vends.lifecycle import VEND, VendState
+from vending.vends.locks import LEASE, lock_vends
+from vending.vends.models import Vend
+
+RETRY_SECONDS = (2, 5, 15, 60, 300)
+_MOVES_BY_HAND = {"verify_failed"}
+
+
+@dataclass(frozen=True)
+class SaleOrder:
+    """Money for a meter. `reference` is unique for its kind (a payment's id); `source` the account that the money is in."""
+
+    reference: str
+    meter_id: int
+    paid_minor: int
+    source: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class _Sale:
+    """An order with what was decided about it."""
+
+    order: SaleOrder
+    meter: Meter
+    tariff: Tariff
+    split: Split
+    month: date
+
+
+def fund_vends(
+    *,
+    kind: str,
+    orders: Sequence[SaleOrder],
+    meters: Mapping[int, Meter],
+    random_nibble: Callable[[], int],
+    actor: str,
+    now: datetime,
+) -> dict[str, Vend | None]:
+    """Book the money of each order and prepare what it buys; returns the vend of each reference, or None (all kept).
+
+    To be called inside a transaction that holds the locks of all `meters`. Steps 1 and 2 of the flow share it: nothing
+    outside is asked between them, and the recovery point (a vend ISSUING with its TID) stays. A blocked meter sells nothing:
+    the money is kept in its wallet. Idempotent by (kind, reference): a second call is an `IntegrityError` and changes nothing.
+    """
+    sales = _decide(orders, meters, now)
+    sold = [sale for sale in sales if sale.split.is_sale]
+    authorities = grant_authorities(kind=kind, references=[sale.order.reference for sale in sold], now=now)
+    vends = Vend.objects.bulk_create(
+        _new_vend(sale, authority, now) for sale, authority in zip(sold, authorities, strict=True)
+    )
+    _charge_fees(sold, vends)
+    post(postings=[_posting(sale) for sale in sales], now=now)
+    _prepare(vends, meters, random_nibble, now)
+    vend_of: dict[str, Vend | None] = dict.fromkeys(order.reference for order in orders)
+    vend_of.update({sale.order.reference: vend for sale, vend in zip(sold, vends, strict=True)})
+    record(actor=actor, acts=[_funded_act(vend) for vend in vends], now=now)
+    return vend_of
+
+
+def _decide(orders: Sequence[SaleOrder], meters: Mapping[int, Meter], now: datetime) -> list[_Sale]:
+    """Split every order's money, in order: what one keeps in the wallet, the next of that meter may use."""
+    wallets = list_wallets(list(meters))
+    tariffs = list_tariffs({meter.site_id for meter in meters.values()}, now)
+    months = {meter.pk: month_of(now, meter.site.timezone) for meter in meters.values()}
+    charged = list_charged_meters(list(months.items()))
+    sales = []
+    for order in orders:
+        meter = meters[order.meter_id]
+        month = months[meter.pk]
+        split = _split(order, meter, tariffs[meter.site_id], wallets[meter.pk], (meter.pk, month) not in charged)
+        wallets[meter.pk] += split.kept_minor - split.wallet_used_minor
+        if split.is_sale:
+            charged.add((meter.pk, month))
+        sales.append(_Sale(order, meter, tariffs[meter.site_id], split, month))
+    return sales
+
+
+def _split(order: SaleOrder, meter: Meter, tariff: Tariff, wallet_minor: int, is_fee_due: bool) -> Split:
+    if not can_vend(meter):
+        return Split(order.paid_minor, 0, 0, 0, 0, 0, order.paid_minor)
+    return split_money(
+        prices_of(tariff),
+        paid_minor=order.paid_minor,
+        wallet_minor=wallet_minor,
+        is_fee_due=is_fee_due,
+        greatest_within=greatest_amount_within,
+    )
+
+
+def _new_vend(sale: _Sale, authority: Authority, now: datetime) -> Vend:
+    split = sale.split
+    return Vend(
+        authority=authority,
+        meter=sale.meter,
+        tariff=sale.tariff,
+        state=VendState.FUNDED,
+        currency=sale.tariff.currency,
+        paid_minor=split.paid_minor,
+        wallet_used_minor=split.wallet_used_minor,
+        net_minor=split.net_minor,
+        vat_minor=split.vat_minor,
+        fee_minor=split.fee_minor,
+        kept_minor=split.kept_minor,
+        energy_kwh_tenths=split.energy_kwh_tenths,
+        next_try_at=now,
+        leased_until=now + LEASE,
+        funded_at=now,
+    )
+
+
+def _charge_fees(sold: Sequence[_Sale], vends: Sequence[Vend]) -> None:
+    FixedFeeCharge.objects.bulk_create(
+        FixedFeeCharge(meter=sale.meter, month_date=sale.month, vend=vend)
+        for sale, vend in zip(sold, vends, strict=True)
+        if vend.fee_minor
+    )
+
+
+def _posting(sale: _Sale) -> Posting:
+    split, meter_id = sale.split, sale.meter.pk
+    return Posting(
+        cause=sale.order.cause,
+        currency=sale.tariff.currency,
+        lines=(
+            Line(sale.order.source, split.paid_minor),
+            Line(WALLET, split.wallet_used_minor - split.kept_minor, meter_id),
+            Line(ENERGY_REVENUE, -split.net_minor, meter_id),
+            Line(VAT, -split.vat_minor, meter_id),
+            Line(FIXED_FEE_REVENUE, -split.fee_minor, meter_id),
+        ),
+    )
+
+
+def _prepare(
+    vends: Sequence[Vend], meters: Mapping[int, Meter], random_nibble: Callable[[], int], now: datetime
+) -> None:
+    """To ISSUING with a stored TID, or to HELD where the meter's vending key is not here, expired, or out of TIDs."""
+    keys = list_vending_keys({_key_name(meters[vend.meter_id]) for vend in vends})
+    ready = []
+    for vend in vends:
+        meter = meters[vend.meter_id]
+        vending_key = keys.get(_key_name(meter))
+        if vending_key is None:
+            _hold(vend, VendingKeyMissing.code, now)
+        else:
+            ready.append((vend, TokenOrder(vend.authority, meter, vending_key, amount_for(vend.energy_kwh_tenths))))
+    results = prepare_tokens(orders=[order for _, order in ready], random_nibble=random_nibble, now=now)
+    for (vend, _), result in zip(ready, results, strict=True):
+        if isinstance(result, DomainError):
+            _hold(vend, result.code, now)
+        else:
+            _move(vend, VendState.ISSUING)
+    Vend.objects.bulk_update(vends, ["state", "held_reason", "attempts", "next_try_at", "leased_until"])
+
+
+@transaction.atomic
+def resume_vends(
+    *, vend_ids: Sequence[int], meters: Mapping[int, Meter], random_nibble: Callable[[], int], now: datetime
+) -> None:
+    """Give unfinished vends without a token theirs, where what held them is gone. The caller holds the meters' locks."""
+    vends = [vend for vend in lock_vends(vend_ids) if not hasattr(vend.authority, "token")]
+    _prepare(vends, meters, random_nibble, now)
+
+
+@transaction.atomic
+def settle_vends(
+    *, outcomes: Mapping[int, DomainError | None], actor: str, now: datetime
+) -> list[Vend]:
+    """Step 4: move each vend to ISSUED (None) or HELD (the error). Returns those that became ISSUED by this call.
+
+    Compare and set under the vend's lock: a vend that somebody else issued in the meantime is left alone.
+    """
+    vends = [vend for vend in lock_vends(list(outcomes)) if vend.state != VendState.ISSUED]
+    acts = []
+    for vend in vends:
+        error = outcomes[vend.pk]
+        if error is None:
+            _issue(vend, now)
+            acts.append(Act("vend.issued", f"vend:{vend.pk}"))
+        else:
+            _hold(vend, error.code, now)
+            acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
+    Vend.objects.bulk_update(
+        vends, ["state", "held_reason", "attempts", "next_try_at", "leased_until", "issued_at"]
+    )
+    record(actor=actor, acts=acts, now=now)
+    return [vend for vend in vends if vend.state == VendState.ISSUED]
+
+
+def _issue(vend: Vend, now: datetime) -> None:
+    if vend.state == VendState.HELD:
+        _move(vend, VendState.ISSUING)
+    _move(vend, VendState.ISSUED)
+    vend.issued_at, vend.next_try_at, vend.leased_until, vend.held_reason = now, None, None, ""
+
+
+def _hold(vend: Vend, reason: str, now: datetime) -> None:
+    """HELD with a reason and the next automatic try; what only a person can mend has none."""
+    if vend.state != VendState.HELD:
+        _move(vend, VendState.HELD)
+    delay = RETRY_SECONDS[min(vend.attempts, len(RETRY_SECONDS) - 1)]
+    vend.held_reason, vend.leased_until = reason, None
+    vend.attempts += 1
+    vend.next_try_at = None if reason in _MOVES_BY_HAND else now + timedelta(seconds=delay)
+
+
+def _move(vend: Vend, state: VendState) -> None:
+    VEND.check_can_move(vend.state, state)
+    vend.state = state
+
+
+def _key_name(meter: Meter) -> tuple[str, int, int]:
+    return (meter.sgc, meter.krn, meter.kt)
+
+
+def _funded_act(vend: Vend) -> Act:
+    return Act(
+        "vend.funded", f"vend:{vend.pk}", {"meter_id": vend.meter_id, "energy_kwh_tenths": vend.energy_kwh_tenths}
+    )
