@@ -40,19 +40,24 @@ migrate)
     exec python manage.py migrate --noinput
     ;;
 web)
+    processes=${WEB_PROCESSES:-0}
+    [ "$processes" != 0 ] || processes=2
     # No access log: the address of a hook holds its secret.
     exec gunicorn gateway.wsgi:application \
         --bind "${BIND:-127.0.0.1:8000}" \
-        --worker-class gthread --workers "${WEB_PROCESSES:-2}" --threads "${WEB_THREADS:-8}" \
-        --timeout 30 --graceful-timeout 8 --keep-alive 75 \
+        --worker-class gthread --workers "$processes" --threads "${WEB_THREADS:-8}" \
+        --timeout 30 --graceful-timeout 5 --keep-alive 30 \
         --worker-tmp-dir /dev/shm --no-control-socket --log-level warning
     ;;
 worker)
     [ $# -eq 1 ] || usage
     check_queue "$1"
+    # Messages and payments wait for the network, tokens for the processor.
+    threads=4
+    [ "$1" != tokens ] || threads=2
     exec celery --app gateway.celery worker \
-        --queues "$1" --hostname "$1@%h" --concurrency "${WORKER_CONCURRENCY:-2}" \
-        --without-gossip --without-mingle --loglevel WARNING
+        --queues "$1" --hostname "$1@%h" --pool threads --concurrency "$threads" \
+        --without-gossip --without-mingle --without-heartbeat --loglevel WARNING
     ;;
 ping)
     [ $# -eq 1 ] || usage

@@ -20,11 +20,15 @@ _NEEDED = (
 
 @register("tokeni", deploy=True)
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
-    """In production hooks have a secret and a named key-encryption key can be read; channels without credentials are told."""
+    """In production hooks have a secret and a named key-encryption key can be read; channels without credentials are
+    told.
+    """
     if not settings.IS_PRODUCTION:
         return []
     problems: list[CheckMessage] = [
-        Notice(f"{name} is not set: its channel cannot work", id="tokeni.W001") for name in _NEEDED if not getattr(settings, name)
+        Notice(f"{name} is not set: its channel cannot work", id="tokeni.W001")
+        for name in _NEEDED
+        if not getattr(settings, name)
     ]
     if not settings.HOOK_SECRETS:
         problems.append(Error("HOOK_SECRETS is not set: no callback could come in", id="tokeni.E002"))

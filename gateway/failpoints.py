@@ -30,5 +30,5 @@ class Failpoint(StrEnum):
 
 def reach(point: Failpoint) -> None:
     """End this process here if that is the point the environment names."""
-    if settings.TOKENI_FAILPOINT == f"{point}:kill":
+    if f"{point}:kill" == settings.TOKENI_FAILPOINT:
         os.kill(os.getpid(), signal.SIGKILL)

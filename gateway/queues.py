@@ -1,4 +1,6 @@
-"""The queues: what each is for and who consumes it. A house rule checks that `docker/entrypoint.sh` starts each consumer."""
+"""The queues: what each is for and who consumes it. A house rule checks that `docker/entrypoint.sh` starts each
+consumer.
+"""
 
 from enum import StrEnum
 

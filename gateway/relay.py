@@ -1,7 +1,7 @@
 """Waking workers, off the path of whoever asks: a hint that may be lost, never waited for.
 
-A daemon thread takes names from a bounded queue and publishes them with one-second sockets and no retry. Full or broken, it
-drops: the sweepers find the work within seconds. Accept paths and workers call `wake` after their commit.
+A daemon thread takes names from a bounded queue and publishes them with one-second sockets and no retry. Full or
+broken, it drops: the sweepers find the work within seconds. Accept paths and workers call `wake` after their commit.
 """
 
 import logging
@@ -19,7 +19,7 @@ _MOST_IDS_A_TASK = 50
 _Hint = tuple[str, int]
 
 _waiting: queue.Queue[_Hint] = queue.Queue(maxsize=_MOST_WAITING)
-_started_in_pid = 0
+_started_in: set[int] = set()
 _start_lock = threading.Lock()
 
 
@@ -37,12 +37,12 @@ def wake(task_name: str, row_ids: Iterable[int]) -> None:
 
 def _ensure_started() -> None:
     """One thread a process: threads do not survive a fork, so the process id is remembered."""
-    global _started_in_pid
-    if _started_in_pid == os.getpid():
+    process = os.getpid()
+    if process in _started_in:
         return
     with _start_lock:
-        if _started_in_pid != os.getpid():
-            _started_in_pid = os.getpid()
+        if process not in _started_in:
+            _started_in.add(process)
             threading.Thread(target=_run, name="relay", daemon=True).start()
 
 

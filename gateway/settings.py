@@ -1,7 +1,7 @@
 """Every setting of Tokeni, read from the environment by strict readers. `.env.example` lists them with a line each.
 
-Two profiles, one code: without `DATABASE_URL` and `BROKER_URL` all state lives in `TOKENI_DATA_DIR` (embedded profile); with
-them the same commands run on PostgreSQL and Redis (server profile).
+Two profiles, one code: without `DATABASE_URL` and `BROKER_URL` all state lives in `TOKENI_DATA_DIR` (embedded
+profile); with them the same commands run on PostgreSQL and Redis (server profile).
 """
 
 import contextlib
@@ -21,7 +21,7 @@ env = environ.Env()
 
 
 def _one_of(name: str, allowed: tuple[str, ...], default: str) -> str:
-    value = env.str(name, default)
+    value: str = env.str(name, default)
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}")
     return value
@@ -35,7 +35,7 @@ def _hex_secrets(name: str) -> list[str]:
 
 
 def _address(name: str, default: str) -> str:
-    value = env.str(name, default).rstrip("/")
+    value: str = env.str(name, default).rstrip("/")
     if not re.fullmatch(r"https?://[^/\s]+", value):
         raise ImproperlyConfigured(f"{name} must look like scheme://host:port without a path")
     return value
@@ -221,7 +221,7 @@ AFRICASTALKING_SENDER_ID = env.str("AFRICASTALKING_SENDER_ID", "")
 SMS_ROUTES = env.list("SMS_ROUTES", default=["africastalking"])
 SMS_AMBIGUOUS_SECONDS = env.int("SMS_AMBIGUOUS_SECONDS", 60)
 
-# M-Pesa (Daraja)
+# M-Pesa, by Daraja
 MPESA_BASE_URL = _address("MPESA_BASE_URL", "https://api.safaricom.co.ke")
 MPESA_CONSUMER_KEY = env.str("MPESA_CONSUMER_KEY", "")
 MPESA_CONSUMER_SECRET = env.str("MPESA_CONSUMER_SECRET", "")

@@ -1,4 +1,6 @@
-"""Addresses: hooks, the operator's pages, health. What outside programs rely on stands in docs/reference/interfaces.md."""
+"""Addresses: hooks, the operator's pages, health. What outside programs rely on stands in
+docs/reference/interfaces.md.
+"""
 
 from django.urls import include, path
 

@@ -1,8 +1,12 @@
 """What every test may use. The servers and the settings come from `tests/support/plugin.py`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.world import World
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +18,11 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     database = connections["default"].settings_dict
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["TEST"]["NAME"] = str(Path(settings.TOKENI_DATA_DIR) / "tests.sqlite3")
+
+
+@pytest.fixture
+def world(db: None) -> "World":
+    """One site with its key and prices, two active meters with a phone each."""
+    from tests.support.world import make_world
+
+    return make_world()

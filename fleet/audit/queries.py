@@ -1,6 +1,6 @@
 """What the audit trail says, and whether it is still what was written."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from fleet.audit.models import AuditEntry, AuditSeal
 from fleet.audit.services import GENESIS, digest_of
@@ -19,3 +19,8 @@ def find_broken_seals() -> Iterator[str]:
         if len(entries) != seal.entry_count or digest_of(previous, entries) != seal.digest:
             yield f"audit seal:{seal.pk}: its {seal.entry_count} entries are not what was sealed"
         previous = seal.digest
+
+
+def list_entries_of(subjects: Collection[str]) -> list[AuditEntry]:
+    """Everything that was done to any of these rows, oldest first, in one round trip."""
+    return list(AuditEntry.objects.filter(subject__in=subjects).order_by("at", "pk"))

@@ -42,8 +42,8 @@ def digest_of(previous: str, entries: Iterable[AuditEntry]) -> str:
 def seal_entries(*, now: datetime, limit: int = 2000) -> int:
     """Seal the entries that no seal covers yet, in order of id; returns how many. Idempotent: none left, none sealed.
 
-    The last seal's row is locked, so that two sealers make one chain. An entry that commits late is taken by a later seal:
-    what a seal covers is written on the entries, not guessed from their ids.
+    The last seal's row is locked, so that two sealers make one chain. An entry that commits late is taken by a later
+    seal: what a seal covers is written on the entries, not guessed from their ids.
     """
     last = AuditSeal.objects.select_for_update().order_by("-pk").first()
     entries = list(AuditEntry.objects.select_for_update(skip_locked=True).filter(seal=None).order_by("pk")[:limit])

@@ -1,7 +1,8 @@
 """A meter's life.
 
-It comes into STOCK, is INSTALLED on a pole or wall, becomes ACTIVE when somebody may buy for it. SUSPENDED is a block with a
-reason (tamper, dispute, moved): nothing is sold, money that still arrives is kept in the wallet. RETIRED is the end.
+It comes into STOCK, is INSTALLED on a pole or wall, becomes ACTIVE when somebody may buy for it. SUSPENDED is a block
+with a reason (tamper, dispute, moved): nothing is sold, money that still arrives is kept in the wallet. RETIRED is
+the end.
 """
 
 from enum import StrEnum

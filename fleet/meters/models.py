@@ -11,7 +11,9 @@ class MeterQuerySet(models.QuerySet["Meter"]):
 
 
 class Meter(models.Model):
-    """`sgc, krn, kt, ti` name the vending key and tariff index that the meter holds now; `ea` is what its firmware decodes."""
+    """`sgc, krn, kt, ti` name the vending key and tariff index that the meter holds now; `ea` is what its firmware
+    decodes.
+    """
 
     site = models.ForeignKey("fleet.Site", on_delete=models.PROTECT, related_name="meters")
     customer = models.ForeignKey("fleet.Customer", on_delete=models.PROTECT, related_name="meters", null=True)

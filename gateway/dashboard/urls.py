@@ -1,3 +1,19 @@
-from django.urls import URLPattern
+"""Addresses of the operator's pages."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from gateway.dashboard import listing, payment, sale, session, stuck, today
+
+app_name = "dashboard"
+urlpatterns = [
+    path("", today.today, name="today"),
+    path("login/", session.log_in, name="login"),
+    path("logout/", session.log_out, name="logout"),
+    path("stuck/", stuck.stuck, name="stuck"),
+    path("payments/", listing.payments, name="payments"),
+    path("payments/<int:payment_id>/", payment.payment, name="payment"),
+    path("sales/", listing.sales, name="sales"),
+    path("sales/<int:vend_id>/", sale.sale, name="sale"),
+    path("sales/<int:vend_id>/resend/", sale.resend, name="resend"),
+    path("messages/", listing.messages, name="messages"),
+]

@@ -1,7 +1,8 @@
-"""Step 3 and the check of step 4: digits from the security module, stored, then read back and decoded before anything is sent.
+"""Step 3 and the check of step 4: digits from the security module, stored, then read back and decoded before anything
+is sent.
 
-No transaction is open while the module works. What is compared comes from the database and from the stored digits alone, never
-from what was handed to the module.
+No transaction is open while the module works. What is compared comes from the database and from the stored digits
+alone, never from what was handed to the module.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
-"""Who is told what, once a sale is issued, money was kept, or nobody knows whose it is. Texts are queued, never sent, here.
+"""Who is told what, once a sale is issued, money was kept, or nobody knows whose it is. Texts are queued, never sent,
+here.
 
-A code goes to the phone that paid, as far as we know it, and to the meter's linked phones when that phone is not one of them.
-A payer whom the operator shows only as a hash is known if the number is registered with us; else the code goes to the linked
-phones alone.
+A code goes to the phone that paid, as far as we know it, and to the meter's linked phones when that phone is not one
+of them. A payer whom the operator shows only as a hash is known if the number is registered with us; else the code
+goes to the linked phones alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,9 +86,10 @@ def queue_kept_notices(*, payments: Sequence[Payment], meters: Mapping[int, Mete
     linked = list_phones_of_meters({payment.meter_id for payment in payments if payment.meter_id})
     drafts = []
     for payment in payments:
-        assert payment.meter_id is not None
-        phones = [_payer(payment, numbers)] if _payer(payment, numbers) else [e for e, _ in linked[payment.meter_id]]
-        body = render_sms("money_kept", _kept_values(payment, meters[payment.meter_id], now))
+        phones = (
+            [_payer(payment, numbers)] if _payer(payment, numbers) else [e for e, _ in linked[payment.meter_id or 0]]
+        )
+        body = render_sms("money_kept", _kept_values(payment, meters[payment.meter_id or 0], now))
         drafts += [Draft(f"payment:{payment.pk}:kept:{phone}", "kept", phone, body) for phone in phones]
     return queue_messages(drafts=drafts, actor=_ACTOR, now=now)
 

@@ -14,7 +14,9 @@ from vending.vends.queries import list_issued_vends, list_vends_with_tokens
 
 
 def resend_codes(*, vend_ids: Sequence[int], to_e164: str, request: str, actor: str, now: datetime) -> list[int]:
-    """Queue the codes of these sales for one phone, which the caller knows may see them. Idempotent by `request` and vend."""
+    """Queue the codes of these sales for one phone, which the caller knows may see them. Idempotent by `request` and
+    vend.
+    """
     drafts = [
         Draft(f"{request}:{vend.pk}", "resend", to_e164, _resend_text(vend), vend.pk)
         for vend in list_vends_with_tokens(vend_ids)

@@ -4,15 +4,15 @@
 anywhere, the sweeper calls it again, and the states say where to go on:
 
     claim      CONFIRMED payments and unfinished vends, by a lease that ends by itself
-    allocate   payment ALLOCATED or SUSPENSE; vend FUNDED, then ISSUING with TID and random field stored   one transaction
-    issue      the security module makes the digits, they are stored, read again and decoded               no transaction
-    settle     vend ISSUED, its messages QUEUED                                                             one transaction
+    allocate   payment ALLOCATED or SUSPENSE; vend FUNDED, then ISSUING with its TID stored   (one transaction)
+    issue      the security module makes the digits, they are stored, read again, decoded     (none open)
+    settle     vend ISSUED, its messages QUEUED                                               (one transaction)
 
 The TID is stored before the module is asked, so asking again gives the same twenty digits.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from gateway.fulfilment.letters import queue_kept_notices, queue_letters, queue_
 from gateway.payments.lifecycle import PAYMENT, PaymentState
 from gateway.payments.locks import claim_payments, lock_payments
 from gateway.payments.models import Payment
-from gateway.payments.queries import find_meters
+from gateway.payments.queries import find_meters, list_payments
 from gateway.payments.services import postpone_payment
 from vending.ledger.accounts import SUSPENSE, provider_float
 from vending.ledger.services import Line, Posting, post
@@ -115,15 +115,15 @@ def _allocate_all(payment_ids: Sequence[int], tools: Tools) -> Allocated:
 def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
     """Steps 1 and 2: book each payment's money and prepare what it buys; returns the vends that want their token.
 
-    Locks: the meters by ascending id, then the payments. Idempotent by payment: only CONFIRMED ones (and SUSPENSE ones that
-    have got a meter) are taken, and an authority is unique.
+    Locks: the meters by ascending id, then the payments. Idempotent by payment: only CONFIRMED ones (and SUSPENSE
+    ones that have got a meter) are taken, and an authority is unique.
     """
     meter_of = _match(payment_ids)
-    meters = lock_meters({meter_id for meter_id in meter_of.values() if meter_id})
+    meters = lock_meters(set(meter_of.values()))
     now = tools.clock()
     payments = [payment for payment in lock_payments(payment_ids) if _is_waiting(payment, meter_of)]
-    known = [payment for payment in payments if meter_of[payment.pk]]
-    orders = [_order(payment, meter_of) for payment in known]
+    known = [payment for payment in payments if payment.pk in meter_of]
+    orders = [_order(payment, meter_of[payment.pk]) for payment in known]
     vend_of = fund_vends(
         kind=AUTHORITY_KIND,
         orders=orders,
@@ -134,32 +134,32 @@ def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
     )
     _store(payments, meter_of, now)
     kept = [payment for payment in known if vend_of[str(payment.pk)] is None]
-    lost = [payment for payment in payments if payment.state == PaymentState.SUSPENSE]
+    lost = [payment for payment in payments if payment.pk not in meter_of]
     message_ids = queue_kept_notices(payments=kept, meters=meters, now=now) + queue_lost_notices(payments=lost, now=now)
     reach(Failpoint.ALLOCATE_BEFORE_COMMIT)
     return Allocated([vend.pk for vend in vend_of.values() if vend], message_ids)
 
 
-def _match(payment_ids: Sequence[int]) -> dict[int, int | None]:
-    """The meter of each payment: the purchase's, else what the account text means, else None."""
-    payments = list(Payment.objects.filter(pk__in=payment_ids).only("pk", "meter_id", "account_text"))
+def _match(payment_ids: Sequence[int]) -> dict[int, int]:
+    """The meter of each payment that has one: the purchase's, else what the account text means."""
+    payments = list_payments(payment_ids)
     by_text = find_meters(sorted({payment.account_text for payment in payments if not payment.meter_id}))
-    meter_of: dict[int, int | None] = {}
+    meter_of = {}
     for payment in payments:
-        meter = None if payment.meter_id else by_text[payment.account_text]
-        meter_of[payment.pk] = payment.meter_id or (meter.pk if meter else None)
+        meter = by_text.get(payment.account_text)
+        if meter_id := payment.meter_id or (meter and meter.pk):
+            meter_of[payment.pk] = meter_id
     return meter_of
 
 
-def _is_waiting(payment: Payment, meter_of: dict[int, int | None]) -> bool:
+def _is_waiting(payment: Payment, meter_of: Mapping[int, int]) -> bool:
+    """Whether nobody else has allocated it since it was claimed; a lost one waits for a meter."""
     if payment.state == PaymentState.SUSPENSE:
-        return meter_of[payment.pk] is not None
+        return payment.pk in meter_of
     return payment.state == PaymentState.CONFIRMED
 
 
-def _order(payment: Payment, meter_of: dict[int, int | None]) -> SaleOrder:
-    meter_id = meter_of[payment.pk]
-    assert meter_id is not None
+def _order(payment: Payment, meter_id: int) -> SaleOrder:
     return SaleOrder(
         reference=str(payment.pk),
         meter_id=meter_id,
@@ -169,12 +169,12 @@ def _order(payment: Payment, meter_of: dict[int, int | None]) -> SaleOrder:
     )
 
 
-def _store(payments: Sequence[Payment], meter_of: dict[int, int | None], now: datetime) -> None:
+def _store(payments: Sequence[Payment], meter_of: Mapping[int, int], now: datetime) -> None:
     """Move each payment on, and book what has no meter into suspense."""
-    lost = [payment for payment in payments if meter_of[payment.pk] is None]
+    lost = [payment for payment in payments if payment.pk not in meter_of]
     post(postings=[_suspense_posting(payment) for payment in lost], now=now)
     for payment in payments:
-        payment.meter_id = meter_of[payment.pk]
+        payment.meter_id = meter_of.get(payment.pk)
         state = PaymentState.ALLOCATED if payment.meter_id else PaymentState.SUSPENSE
         PAYMENT.check_can_move(payment.state, state)
         payment.state, payment.next_try_at, payment.leased_until = state, None, None
@@ -196,4 +196,6 @@ def _give_tokens(vend_ids: Sequence[int], tools: Tools) -> None:
     """Vends that were held before they had a TID get one now, under their meters' locks."""
     meter_ids = list_meters_of_tokenless(vend_ids)
     if meter_ids:
-        resume_vends(vend_ids=vend_ids, meters=lock_meters(meter_ids), random_nibble=tools.random_nibble, now=tools.clock())
+        resume_vends(
+            vend_ids=vend_ids, meters=lock_meters(meter_ids), random_nibble=tools.random_nibble, now=tools.clock()
+        )

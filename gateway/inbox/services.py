@@ -1,6 +1,7 @@
 """Texts that customers send us: the last code by keyword, a word of help else. Answers go to the asking phone alone.
 
-A phone sees the codes of meters that are linked to it and of what it paid for itself; the stored digits, never a new token.
+A phone sees the codes of meters that are linked to it and of what it paid for itself; the stored digits, never a new
+token.
 """
 
 from datetime import datetime, timedelta
@@ -25,7 +26,9 @@ _CODES_SEARCHED = 20
 
 @transaction.atomic
 def answer_text(*, provider: str, sms: InboundSms, actor: str, now: datetime) -> list[int]:
-    """Queue the answer to a customer's text; returns the ids of messages. Idempotent by the provider's id of the text."""
+    """Queue the answer to a customer's text; returns the ids of messages. Idempotent by the provider's id of the
+    text.
+    """
     request = read_request(sms.text)
     if not request.wants_code:
         return _tell(sms, "help_words", {}, cause=f"help:{sms.from_e164}:{now:%Y%m%d%H}", actor=actor, now=now)

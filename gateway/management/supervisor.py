@@ -29,7 +29,11 @@ class Child:
     def start(self) -> None:
         # Standard output belongs to the ready line of `up`; what children say goes to standard error.
         self.process = subprocess.Popen(
-            self.arguments, env=dict(self.environment), stdout=2, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent
+            self.arguments,
+            env=dict(self.environment),
+            stdout=2,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- `up` has no threads
         )
 
     @property

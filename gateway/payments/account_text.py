@@ -1,7 +1,7 @@
 """What a payer types as account, turned into meter numbers that it may mean. Pure.
 
-People type spaces and dashes, the letter O for a zero, a name before the number, 13-digit forms; wallets drop leading zeros.
-Only an exact result with right check digits is ever used; a doubtful one is nobody's meter.
+People type spaces and dashes, the letter O for a zero, a name before the number, 13-digit forms; wallets drop leading
+zeros. Only an exact result with right check digits is ever used; a doubtful one is nobody's meter.
 """
 
 import re

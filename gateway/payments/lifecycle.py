@@ -1,9 +1,10 @@
 """A payment: money that reached us, or that a customer said will.
 
-EXPECTED is a purchase that a customer has started; the provider was or will be asked to prompt the phone. CONFIRMED: the
-money moved and has a receipt; from here something always comes of it. ALLOCATED: its parts are booked and, if it buys
-anything, its vend exists. SUSPENSE: the money is ours to mind, but no meter is known for it. UNKNOWN: nobody could say
-whether the money moved; late money still has its move, even from DECLINED. The rest is the way back to the payer.
+EXPECTED is a purchase that a customer has started; the provider was or will be asked to prompt the phone. CONFIRMED:
+the money moved and has a receipt; from here something always comes of it. ALLOCATED: its parts are booked and, if it
+buys anything, its vend exists. SUSPENSE: the money is ours to mind, but no meter is known for it. UNKNOWN: nobody
+could say whether the money moved; late money still has its move, even from DECLINED. The rest is the way back to the
+payer.
 """
 
 from enum import StrEnum

@@ -8,8 +8,9 @@ from gateway.payments.lifecycle import PaymentState
 class Payment(models.Model):
     """Known by the operator's receipt once money moved, by `checkout_id` while a prompt is open.
 
-    `reference` is what we gave as account reference; `account_text` what the payer typed. `reason` says why it is where it
-    is. `leased_until` and `next_try_at` belong to whoever works on the row now: a prompt while EXPECTED, else fulfilment.
+    `reference` is what we gave as account reference; `account_text` what the payer typed. `reason` says why it is
+    where it is. `leased_until` and `next_try_at` belong to whoever works on the row now: a prompt while EXPECTED,
+    else fulfilment.
     """
 
     provider = models.CharField(max_length=32)

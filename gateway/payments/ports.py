@@ -1,7 +1,7 @@
 """What a mobile money operator must be able to do, and the values that cross the border. Pure; no vendor words.
 
-A provider is both directions of one vendor: it parses what is posted to its doors into a `PaymentClaim`, writes the answers
-its vendor expects, and asks the vendor to prompt a customer. It knows neither Django nor our tables.
+A provider is both directions of one vendor: it parses what is posted to its doors into a `PaymentClaim`, writes the
+answers its vendor expects, and asks the vendor to prompt a customer. It knows neither Django nor our tables.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,9 @@ class PaymentClaim:
 
 @dataclass(frozen=True)
 class PushRequest:
-    """Ask `phone_e164` to pay. `account_reference` has at most 12 characters; amounts are whole units of the currency."""
+    """Ask `phone_e164` to pay. `account_reference` has at most 12 characters; amounts are whole units of the
+    currency.
+    """
 
     phone_e164: str
     amount_minor: int

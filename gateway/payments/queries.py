@@ -1,6 +1,6 @@
 """What can be asked about payments."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -79,3 +79,14 @@ def list_past_amounts(meter_id: int, limit: int) -> list[int]:
 
 def _whole() -> "QuerySet[Payment]":
     return Payment.objects.select_related("meter__customer", "meter__site")
+
+
+def list_newest_payments(*, before_id: int | None, limit: int) -> list[Payment]:
+    """Payments from the newest down, below `before_id` if one is given: pages by key, never by counting."""
+    page = _whole() if before_id is None else _whole().filter(pk__lt=before_id)
+    return list(page.order_by("-pk")[:limit])
+
+
+def list_payments_in(states: Collection[PaymentState], *, limit: int) -> list[Payment]:
+    """Payments in these states, the oldest first. States of one partial index at a time keep it off the whole table."""
+    return list(_whole().filter(state__in=states).order_by("started_at", "pk")[:limit])

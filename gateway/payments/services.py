@@ -1,7 +1,7 @@
 """Money in: purchases begun, claims of providers turned into payments exactly once, prompts asked for.
 
-Allocation of confirmed money is the flow's (`gateway.fulfilment`). Claims arrive repeated, late, reordered and by two doors;
-the receipt decides which money it is.
+Allocation of confirmed money is the flow's (`gateway.fulfilment`). Claims arrive repeated, late, reordered and by two
+doors; the receipt decides which money it is.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,8 @@ def start_purchase(
     actor: str,
     now: datetime,
 ) -> Payment:
-    """A purchase that a customer has confirmed: an EXPECTED payment whose prompt is due now. Runs in the caller's transaction.
+    """A purchase that a customer has confirmed: an EXPECTED payment whose prompt is due now. Runs in the caller's
+    transaction.
 
     The account reference is the DRN where Daraja's twelve characters hold it, else a short one of ours.
     """
@@ -77,7 +78,8 @@ def start_purchase(
 def confirm_payment(*, claim: PaymentClaim, reference: str, actor: str, now: datetime) -> Accepted:
     """Money has moved to our account: one payment by (provider, receipt), whoever says it first and however often.
 
-    A purchase of ours that waits for exactly this money (our reference, the amount, the payer where shown) becomes the payment.
+    A purchase of ours that waits for exactly this money (our reference, the amount, the payer where shown) becomes
+    the payment.
     """
     known = lock_payment_of_receipt(claim.provider, claim.receipt)
     if known:
@@ -98,8 +100,8 @@ def confirm_payment(*, claim: PaymentClaim, reference: str, actor: str, now: dat
 def settle_prompt(*, claim: PaymentClaim, actor: str, now: datetime) -> Accepted:
     """The provider's word on a prompt: paid, not paid, or unknown. Known by the checkout, then by the receipt.
 
-    Paid for a checkout that we do not know (we died before we stored it) is still money: it goes to the open purchase of
-    that phone and amount, else it waits in suspense for a person.
+    Paid for a checkout that we do not know (we died before we stored it) is still money: it goes to the open purchase
+    of that phone and amount, else it waits in suspense for a person.
     """
     purchase = lock_payment_of_checkout(claim.provider, claim.checkout_id)
     if claim.outcome != Outcome.PAID:
@@ -164,7 +166,7 @@ def _close_prompt(purchase: Payment | None, claim: PaymentClaim, actor: str, now
 
 
 def _tell_meter(known: Payment, purchase: Payment | None, actor: str, now: datetime) -> None:
-    """The money came by the other door first: close the purchase it was for, and lend its meter where none was found."""
+    """The money came by the other door first: close the purchase it was for, and lend its meter if none was found."""
     if purchase is None or purchase.pk == known.pk or purchase.receipt:
         return
     if PAYMENT.can_move(purchase.state, PaymentState.DECLINED):
@@ -181,7 +183,9 @@ def _close(payment: Payment, state: PaymentState, reason: str, actor: str, now: 
 
 
 def push_one(*, payment_id: int | None, clock: Callable[[], datetime]) -> bool:
-    """Ask for one prompt that is due (this one, if named). False when there was none. No transaction is open meanwhile."""
+    """Ask for one prompt that is due (this one, if named). False when there was none. No transaction is open
+    meanwhile.
+    """
     payment = claim_push(payment_id=payment_id, now=clock())
     if payment is None:
         return False
@@ -218,7 +222,9 @@ def store_push(*, payment_id: int, result: PushResult, actor: str, now: datetime
 
 
 def _store_failed_push(payment: Payment, result: PushResult, actor: str, now: datetime) -> None:
-    """Refused: not paid. Unavailable: again soon. Ambiguous: a prompt may be on the phone, so again only after it is gone."""
+    """Refused: not paid. Unavailable: again soon. Ambiguous: a prompt may be on the phone, so again only after it is
+    gone.
+    """
     if result.outcome == PushOutcome.REFUSED or payment.attempts >= PUSH_TRIES:
         _close(payment, PaymentState.DECLINED, f"prompt {result.code}"[:60], actor, now)
         return

@@ -91,9 +91,11 @@ class Child:
             try:
                 line = self._lines.get(timeout=max(ends_at - time.monotonic(), 0.01))
             except queue.Empty:
-                raise StartError(f"{self.name} was not ready after {timeout_seconds:.0f} s{self._tail()}") from None
+                raise StartError(
+                    f"{self.name} was not ready after {timeout_seconds:.0f} s{self.last_words()}"
+                ) from None
             if line is None:
-                raise StartError(f"{self.name} ended with {self.process.wait()}{self._tail()}")
+                raise StartError(f"{self.name} ended with {self.process.wait()}{self.last_words()}")
             with contextlib.suppress(ValueError):
                 value = json.loads(line)
                 if isinstance(value, dict):
@@ -104,13 +106,14 @@ class Child:
         try:
             code = self.process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
-            raise StartError(f"{self.name} did not end within {timeout_seconds:.0f} s{self._tail()}") from None
+            raise StartError(f"{self.name} did not end within {timeout_seconds:.0f} s{self.last_words()}") from None
         lines = []
         while (line := self._lines.get(timeout=5)) is not None:
             lines.append(line.rstrip("\n"))
         return code, lines
 
-    def _tail(self) -> str:
+    def last_words(self) -> str:
+        """The end of what it wrote to standard error, for an error message."""
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
         return "; its last words, from " + "\n    ".join([f"{self.log_file}:", *lines])
 
@@ -155,6 +158,14 @@ class Children:
 
     def first_dead(self) -> Child | None:
         return next((child for child in self._children if child.process.poll() is not None), None)
+
+
+def read_bind(text: str) -> tuple[str, int]:
+    """`HOST:PORT` as a pair. Raises `StartError`."""
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise StartError("--bind looks like 127.0.0.1:8001")
+    return host, int(port)
 
 
 def free_port(host: str, wanted: Sequence[int] = ()) -> int:

@@ -11,12 +11,14 @@ from typing import Any
 
 from gateway.simulator.desk import Desk, DeskError
 from gateway.simulator.expectation import Expected, expect_sale, money_text
+from gateway.simulator.launch import StartError
 from gateway.simulator.phones import DEMO_PIN
 from gateway.simulator.transcript import Transcript
 
 USSD_AMOUNT, PAY_BILL_AMOUNT = 200, 100
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.05
+_SHOWN_DIFFERENCES = 5
 _TOKEN_LINE = re.compile(r"[0-9]{4}( [0-9]{4}){4}")
 _UNITS = re.compile(r"([0-9]+\.[0-9]) units")
 _QUOTED_UNITS = re.compile(r"You get ([0-9]+\.[0-9]) units")
@@ -72,14 +74,14 @@ def choose_cast(facts: dict[str, Any]) -> Cast:
 
 
 class Play:
-    """One run. `verify_books` runs the product's own check and gives its exit code and last line."""
+    """One run. `verify_books` runs the product's own check and gives its exit code and lines."""
 
     def __init__(
         self,
         desk: Desk,
         facts: dict[str, Any],
         transcript: Transcript,
-        verify_books: Callable[[], tuple[int, str]],
+        verify_books: Callable[[], tuple[int, list[str]]],
     ) -> None:
         self._desk, self._facts, self._transcript, self._verify_books = desk, facts, transcript, verify_books
         self._sms_number = str(self._desk.view("world")["sms_number"])
@@ -180,9 +182,13 @@ class Play:
 
     def check_books(self) -> None:
         self._begin("books", "e. The books: manage.py verify_books")
-        exit_code, last_line = self._verify_books()
-        self._check(exit_code == 0 and last_line == "differences: 0", f"exit {exit_code}, last line {last_line!r}")
-        self._say("http", "demo", "product", f"manage.py verify_books -> {last_line}")
+        try:
+            exit_code, lines = self._verify_books()
+        except StartError as error:
+            raise StepError(self._step, str(error)) from None
+        seen = f"exit {exit_code}: {'; '.join(lines[-_SHOWN_DIFFERENCES:])}"
+        self._check(exit_code == 0 and lines[-1:] == ["differences: 0"], seen)
+        self._say("http", "demo", "product", f"manage.py verify_books -> {lines[-1]}")
 
     # What a scene is made of
 
@@ -294,7 +300,8 @@ class Play:
         self._say("meter", bought.phone, f"meter {drn}", bought.digits)
         answer = self._desk.act("meter/type", drn=drn, digits=bought.digits)
         added, balance = answer["energy_kwh_tenths"], answer["balance_tenths"]
-        shown = f"{answer['word']} {added // 10}.{added % 10} units, balance {balance // 10}.{balance % 10}"
+        gained = f" {added // 10}.{added % 10} units" if added else ""
+        shown = f"{answer['word']}{gained}, balance {balance // 10}.{balance % 10}"
         is_so = (answer["word"], added, balance) == (word, energy_kwh_tenths, balance_tenths)
         self._check(is_so, f"meter {drn} says {shown}, not {word}")
         self._say("meter", f"meter {drn}", bought.phone, shown)

@@ -195,7 +195,7 @@ class SimulatorServer(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's signature
+    def handle_error(self, request: object, client_address: object) -> None:
         """A caller that hung up is its own affair."""
         if not isinstance(sys.exception(), OSError):
             traceback.print_exc(file=sys.stderr)

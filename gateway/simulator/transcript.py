@@ -62,7 +62,7 @@ class HumanTranscript:
         else:
             self._write(f"{kind:>7}  {sender} -> {receiver}\n{_framed(text)}")
 
-    def wire(self, step: str, message: Mapping[str, Any]) -> None:  # noqa: ARG002 - titles tell a person the step
+    def wire(self, step: str, message: Mapping[str, Any]) -> None:
         head = f"   wire  {message['sender']} -> {message['receiver']}  {message['method']} {message['path']}\n"
         body = _wrapped(_BETWEEN_FIELDS.sub("  ", message["body"])) if message["body"] else ""
         self._write(head + body + _wrapped(f"<- {_answer_of(message)}"))

@@ -1,7 +1,8 @@
 """A message: one text to one phone.
 
-QUEUED waits for its turn; SENDING is written before the provider is asked, so that a crash in between is seen: such a row may
-have been sent, and waits for a report before it is tried again. ACCEPTED has the provider's id and waits for a delivery report.
+QUEUED waits for its turn; SENDING is written before the provider is asked, so that a crash in between is seen: such a
+row may have been sent, and waits for a report before it is tried again. ACCEPTED has the provider's id and waits for
+a delivery report.
 """
 
 from enum import StrEnum

@@ -14,8 +14,8 @@ SEND_LEASE = timedelta(seconds=15)
 def claim_message(*, message_id: int | None, now: datetime) -> Message | None:
     """Take one message that is due (this one, if named) to SENDING, tokens before the rest; waits for nobody.
 
-    SENDING is committed before the provider is asked, so that a crash in between is seen. The lease outlasts the provider's
-    deadlines.
+    SENDING is committed before the provider is asked, so that a crash in between is seen. The lease outlasts the
+    provider's deadlines.
     """
     due = Message.objects.select_for_update(skip_locked=True).filter(state=MessageState.QUEUED, next_try_at__lte=now)
     if message_id is not None:

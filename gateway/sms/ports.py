@@ -10,8 +10,9 @@ from gateway.http.inbound import InboundRequest
 class SendOutcome(StrEnum):
     """What became of one request to send.
 
-    ACCEPTED has a provider's id; TRANSIENT may be tried again; PERMANENT never on this number or route; STOPPED is an account
-    or configuration fault that concerns every message (tried again later, alerted); AMBIGUOUS may have been sent.
+    ACCEPTED has a provider's id; TRANSIENT may be tried again; PERMANENT never on this number or route; STOPPED is an
+    account or configuration fault that concerns every message (tried again later, alerted); AMBIGUOUS may have been
+    sent.
     """
 
     ACCEPTED = "accepted"

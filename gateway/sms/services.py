@@ -50,7 +50,7 @@ def queue_messages(*, drafts: Sequence[Draft], actor: str, now: datetime) -> lis
 
 
 def send_one(*, message_id: int | None, clock: Callable[[], datetime]) -> bool:
-    """Send one message that is due (this one, if named). False when there was none. No transaction is open meanwhile."""
+    """Send one message that is due (this one, if named); False when there was none. No transaction stays open."""
     message = claim_message(message_id=message_id, now=clock())
     if message is None:
         return False
@@ -107,7 +107,9 @@ def _move(message: Message, state: MessageState, now: datetime) -> None:
 
 @transaction.atomic
 def apply_report(*, provider: str, report: DeliveryReport, actor: str, now: datetime) -> str:
-    """A delivery report: applied if its message is known and the phone fits, else kept. Returns what the journal keeps."""
+    """A delivery report: applied if its message is known and the phone fits, else kept. Returns what the journal
+    keeps.
+    """
     message = lock_message_of_provider_id(provider, report.provider_message_id)
     if message is None:
         ReportRow.objects.create(
@@ -138,7 +140,9 @@ def _apply(message: Message, status: ReportStatus, now: datetime) -> bool:
 
 @transaction.atomic
 def recover_unanswered(*, now: datetime, limit: int = 100) -> int:
-    """Requests that were never answered: after the wait for a report, take the report that came, else queue them again."""
+    """Requests that were never answered: after the wait for a report, take the report that came, else queue them
+    again.
+    """
     asked_before = now - timedelta(seconds=settings.SMS_AMBIGUOUS_SECONDS)
     messages = lock_unanswered(asked_before=asked_before, now=now, limit=limit)
     for message in messages:

@@ -1,4 +1,6 @@
-"""A USSD session is OPEN until an END screen, the provider's notice, or silence closes it. The screen is data, not a state."""
+"""A USSD session is OPEN until an END screen, the provider's notice, or silence closes it. The screen is data, not a
+state.
+"""
 
 from enum import StrEnum
 

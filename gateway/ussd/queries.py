@@ -139,4 +139,6 @@ def _short_name(meter: Meter) -> str:
 def _masked_name(meter: Meter) -> str:
     """First letter and last initial: "J*** K."."""
     words = meter.customer.name.split() if meter.customer else []
-    return " ".join([*(f"{word[0]}***" for word in words[:1]), *(f"{word[0]}." for word in words[-1:] if len(words) > 1)])
+    return " ".join(
+        [*(f"{word[0]}***" for word in words[:1]), *(f"{word[0]}." for word in words[-1:] if len(words) > 1)]
+    )

@@ -4,7 +4,6 @@ No provider, broker or cipher is asked inside a hop: an effect is a row whose st
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,8 +40,8 @@ class Answered:
 def answer_hop(*, provider: str, hop: Hop, actor: str, now: datetime) -> Answered:
     """The answer to one hop. The same text again gets the same answer; a session that has ended stays ended.
 
-    `hop.text` is everything typed in the session, so what is new is what stands behind the text of the hop before. A first
-    request that already holds inputs (dialled as *384*96*1*2#) is replayed through the menu.
+    `hop.text` is everything typed in the session, so what is new is what stands behind the text of the hop before. A
+    first request that already holds inputs (dialled as *384*96*1*2#) is replayed through the menu.
     """
     with transaction.atomic():
         session = lock_session(provider, hop.session_id)
@@ -101,9 +100,7 @@ def _carry_out(effect: Effect | None, hop: Hop, provider: str, actor: str, now: 
     return Answered(nothing)
 
 
-def _store(
-    session: UssdSession | None, provider: str, hop: Hop, step: Step, screen: Screen, now: datetime
-) -> None:
+def _store(session: UssdSession | None, provider: str, hop: Hop, step: Step, screen: Screen, now: datetime) -> None:
     session = session or UssdSession(provider=provider, session_id=hop.session_id, started_at=now, hops=0)
     session.state = SessionState.ENDED if step.is_end else SessionState.OPEN
     session.phone_e164, session.screen, session.answers = hop.phone_e164, step.screen, dict(step.answers)

@@ -1,7 +1,7 @@
 """The one door for every callback: journal the raw body, understand it, act, all in one transaction.
 
-Called with a right secret only. Nothing outside is asked here, and the broker is not touched: the caller wakes workers after
-the commit. A repeated, late or contradicting callback is journalled and answered like the first.
+Called with a right secret only. Nothing outside is asked here, and the broker is not touched: the caller wakes
+workers after the commit. A repeated, late or contradicting callback is journalled and answered like the first.
 """
 
 import logging
@@ -73,9 +73,7 @@ def accept_payment(*, provider: PaymentProvider, door: Door, request: InboundReq
         return _validate(provider, claim, request, now)
     if door == Door.CONFIRMATION and not provider.is_own_short_code(claim.short_code):
         logger.warning("payment for a foreign short code: journalled, not taken")
-        journal(
-            provider=provider.name, door=door, request=request, subject=claim.receipt, outcome="foreign", now=now
-        )
+        journal(provider=provider.name, door=door, request=request, subject=claim.receipt, outcome="foreign", now=now)
         return Handled(provider.answer(door, Verdict.ACCEPT))
     accepted = _once_more(lambda: _accept(claim, request, now))
     reach(Failpoint.ACCEPT_AFTER_COMMIT)
@@ -187,7 +185,9 @@ def accept_text(*, provider: SmsProvider, request: InboundRequest, now: datetime
 
 
 def accept_hop(*, provider: UssdProvider, request: InboundRequest, now: datetime) -> Handled:
-    """One hop of a session. Hops are not journalled: they may hold a PIN one day, and the session row says what was chosen."""
+    """One hop of a session. Hops are not journalled: they may hold a PIN one day, and the session row says what was
+    chosen.
+    """
     try:
         hop = provider.parse_hop(request)
     except UnreadableCallback:
@@ -197,9 +197,7 @@ def accept_hop(*, provider: UssdProvider, request: InboundRequest, now: datetime
         return answer_hop(provider=provider.name, hop=hop, actor="customer:ussd", now=now)
 
     answered = _once_more(act)
-    return Handled(
-        provider.answer(answered.screen), push_ids=answered.payment_ids, message_ids=answered.message_ids
-    )
+    return Handled(provider.answer(answered.screen), push_ids=answered.payment_ids, message_ids=answered.message_ids)
 
 
 def accept_session_event(*, provider: UssdProvider, request: InboundRequest, now: datetime) -> Handled:

@@ -1,8 +1,8 @@
 """The one statement by which PostgreSQL accepts a payment confirmation. By hand, for one round trip (ADR 0003).
 
-It journals the body, gives the receipt to the purchase that was waiting for exactly this money, else makes the payment unless
-the receipt is known, and writes the audit entry, all or nothing. SQLite cannot write inside WITH: `services` does the same
-there step by step, under its one writer's lock; the same tests run over both.
+It journals the body, gives the receipt to the purchase that was waiting for exactly this money, else makes the
+payment unless the receipt is known, and writes the audit entry, all or nothing. SQLite cannot write inside WITH:
+`services` does the same there step by step, under its one writer's lock; the same tests run over both.
 """
 
 from datetime import datetime
@@ -51,10 +51,10 @@ def accept_confirmation(
 ) -> tuple[int | None, str]:
     """(id of the payment confirmed by this call or None, what the journal says). Idempotent by (provider, receipt).
 
-    Two callbacks with one receipt at the same moment may end in an `IntegrityError` for one of them: the caller repeats it
-    once and finds the receipt known.
+    Two callbacks with one receipt at the same moment may end in an `IntegrityError` for one of them: the caller
+    repeats it once and finds the receipt known.
     """
-    values = {
+    values: dict[str, str | bytes | int | datetime | None] = {
         "provider": claim.provider,
         "receipt": claim.receipt,
         "door": claim.door,

@@ -1,16 +1,19 @@
 """The SQL that makes a table append-only, for both databases, as text for migrations.
 
-`pgtrigger` does this for PostgreSQL alone; the embedded profile keeps the same promise on SQLite. A table may name columns
-that go from empty to a value exactly once (a seal, the digits of a token): every other change is refused.
+`pgtrigger` does this for PostgreSQL alone; the embedded profile keeps the same promise on SQLite. A table may name
+columns that go from empty to a value exactly once (a seal, the digits of a token): every other change is refused.
 """
 
 REFUSAL = "append-only"
 
 
-def create_sql(vendor: str, table: str, *, once: dict[str, str] | None = None, columns: tuple[str, ...] = ()) -> list[str]:
+def create_sql(
+    vendor: str, table: str, *, once: dict[str, str] | None = None, columns: tuple[str, ...] = ()
+) -> list[str]:
     """Statements that refuse DELETE, and UPDATE of `columns` (all when empty).
 
-    `once` maps a column to its empty value as SQL ("NULL" or "''"): it may be filled while it is empty, never changed after.
+    `once` maps a column to its empty value as SQL ("NULL" or "''"): it may be filled while it is empty, never changed
+    after.
     """
     once = once or {}
     if vendor == "postgresql":

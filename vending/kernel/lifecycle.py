@@ -1,7 +1,7 @@
 """States as a table: every state a row, dead ends included.
 
-A slice's `lifecycle.py` holds one `Lifecycle` and its theory in prose; services move rows only along it. Drawings, labels and
-tests are made from the same table.
+A slice's `lifecycle.py` holds one `Lifecycle` and its theory in prose; services move rows only along it. Drawings,
+labels and tests are made from the same table.
 """
 
 from collections.abc import Mapping

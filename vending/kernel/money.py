@@ -3,7 +3,8 @@
 Digits after the point follow ISO 4217: KES 2, UGX 0. Parsing refuses what it cannot hold exactly.
 """
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from vending.kernel.errors import DomainError
 
@@ -25,7 +26,9 @@ CURRENCY_DIGITS = {
     "ZMW": 2,
 }
 MAX_AMOUNT_MINOR = 10**15
-_LONGEST_NUMBER = 32
+# Decimal's context holds 28 digits: with no more than these nothing is ever rounded here.
+_MOST_DIGITS = 24
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 class MoneyError(DomainError):
@@ -50,17 +53,14 @@ def parse_minor(value: object, currency: str) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise MoneyError("not an amount", field="amount")
-    try:
-        if isinstance(value, str) and (len(value) > _LONGEST_NUMBER or not value.isascii()):
-            raise InvalidOperation
-        amount = Decimal(value)
-        if not amount.is_finite() or abs(amount.adjusted()) > _LONGEST_NUMBER:
-            raise InvalidOperation
-        minor = amount.scaleb(digits_of(currency))
-        if minor != minor.to_integral_value() or abs(minor) > MAX_AMOUNT_MINOR:
-            raise InvalidOperation
-    except (InvalidOperation, ValueError):
-        raise MoneyError("not an amount", field="amount") from None
+    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value):
+        raise MoneyError("not an amount", field="amount")
+    amount = Decimal(value)
+    if not amount.is_finite() or len(amount.as_tuple().digits) > _MOST_DIGITS or abs(amount.adjusted()) > _MOST_DIGITS:
+        raise MoneyError("not an amount", field="amount")
+    minor = amount.scaleb(digits_of(currency))
+    if minor != minor.to_integral_value() or abs(minor) > MAX_AMOUNT_MINOR:
+        raise MoneyError("finer than the currency, or out of range", field="amount")
     return int(minor)
 
 
@@ -76,8 +76,3 @@ def format_minor(minor: int, currency: str, *, grouped: bool = False) -> str:
 def format_energy(tenths: int) -> str:
     """`64` tenths is `6.4` units."""
     return f"{tenths // 10}.{tenths % 10}"
-
-
-def round_half_up(value: Decimal) -> int:
-    """The nearest whole minor unit, halves away from zero."""
-    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))

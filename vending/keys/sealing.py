@@ -1,7 +1,7 @@
 """Sealing a secret at rest: AES-256-GCM under the key-encryption key, bound to the attributes beside it.
 
-The sealed form is nonce (12 octets), tag (16), ciphertext. The attributes are authenticated, so a sealed key cannot be moved to
-another SGC, KRN or base date by editing its row.
+The sealed form is nonce (12 octets), tag (16), ciphertext. The attributes are authenticated, so a sealed key cannot
+be moved to another SGC, KRN or base date by editing its row.
 """
 
 from Crypto.Cipher import AES

@@ -20,6 +20,8 @@ from vending.keys.models import VendingKey
 from vending.keys.published import is_published
 from vending.keys.sealing import seal, unseal
 from vending.security.ports import VendingKeyMissing
+from vending.sts.base_dates import BaseDate
+from vending.sts.identifiers import KeyExpiryNumber, KeyRevisionNumber, KeyType, SupplyGroupCode
 
 OCTETS_OF_DKGA = {2: 8, 4: 20}
 
@@ -57,6 +59,7 @@ def load_vending_key(
 
     Raises `VendingKeyRefused` (length, or another key is there), `PublishedTestKeyRefused`, `KeyEncryptionKeyMissing`.
     """
+    _check_attributes(attributes)
     if len(secret) != OCTETS_OF_DKGA.get(attributes.dkga):
         raise VendingKeyRefused(f"wrong length for DKGA{attributes.dkga:02d}", field="secret")
     _check_may_be_used(secret)
@@ -90,6 +93,15 @@ def open_vending_key(*, sgc: str, krn: int, kt: int) -> Iterator[OpenVendingKey]
 def check_value_of(secret: bytes) -> str:
     """Six hexadecimal digits by which two persons can see that they hold the same key: SHA-256, domain separated."""
     return hashlib.sha256(b"vending key check value" + secret).hexdigest()[:6]
+
+
+def _check_attributes(attributes: KeyAttributes) -> None:
+    """Each by its own rule of the standard; `KeyAttributeInvalid` names the field."""
+    SupplyGroupCode(attributes.sgc)
+    KeyRevisionNumber(attributes.krn)
+    KeyType.of(attributes.kt)
+    BaseDate.of(attributes.base_date)
+    KeyExpiryNumber(attributes.ken)
 
 
 def _check_may_be_used(secret: bytes) -> None:

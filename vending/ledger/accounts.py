@@ -1,4 +1,4 @@
-"""The chart of accounts. Debits are positive: money held at a provider; credits negative: what we owe or have earned."""
+"""The chart of accounts. Debits are positive (money held at a provider), credits negative (what we owe or earned)."""
 
 WALLET = "wallet"
 SUSPENSE = "suspense"

@@ -1,8 +1,8 @@
 """Money into energy: what an amount buys, line by line. Pure.
 
-The rule: energy is the greatest number of tenths of a kWh whose net price and VAT fit into what is left after the fixed fee,
-and which a token can carry. Net and VAT are each rounded half up to the minor unit; VAT is charged on what was sold. What
-money cannot buy stays in the meter's wallet. Sum of parts = sum paid, always.
+The rule: energy is the greatest number of tenths of a kWh whose net price and VAT fit into what is left after the
+fixed fee, and which a token can carry. Net and VAT are each rounded half up to the minor unit; VAT is charged on what
+was sold. What money cannot buy stays in the meter's wallet. Sum of parts = sum paid, always.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _BASIS = 10_000
 
 @dataclass(frozen=True)
 class Prices:
-    """What a tariff version says. `vat_basis_points` 1600 is 16 %; prices are net of VAT unless `price_includes_vat`."""
+    """What a tariff version says. `vat_basis_points` 1600 is 16 %; prices are net unless `price_includes_vat`."""
 
     price_per_kwh_minor: int
     price_includes_vat: bool
@@ -56,7 +56,9 @@ def split_money(
     is_fee_due: bool,
     greatest_within: Callable[[int], int],
 ) -> Split:
-    """Split a payment and the wallet before it. `greatest_within(tenths)` is the most that a token can carry up to there."""
+    """Split a payment and the wallet before it. `greatest_within(tenths)` is the most that a token can carry up to
+    there.
+    """
     fee = prices.fixed_fee_minor if is_fee_due else 0
     money = paid_minor + wallet_minor
     affordable = _greatest_affordable(prices, money - fee)

@@ -1,5 +1,6 @@
 """Making tokens possible: an authority for each, a TID that no other token of the meter has, and the digits once."""
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,9 +35,9 @@ def prepare_tokens(
 ) -> list[Token | DomainError]:
     """Reserve a TID and a random field for each order and store them, before any module is asked.
 
-    The caller holds the locks of all meters concerned. TIDs of a meter rise with every token, also when several are made in
-    one minute or the clock steps back (IEC 62055-41, token identifier). An order whose base date has no TID left, or whose
-    vending key has expired, gets the error in its place and no row.
+    The caller holds the locks of all meters concerned. TIDs of a meter rise with every token, also when several are
+    made in one minute or the clock steps back (IEC 62055-41, token identifier). An order whose base date has no TID
+    left, or whose vending key has expired, gets the error in its place and no row.
     """
     last_tids = _last_tids({order.meter.pk for order in orders})
     results: list[Token | DomainError] = []
@@ -72,6 +73,11 @@ def store_digits(*, digits_of: dict[int, str]) -> None:
     """Write the digits of each token, once: a token that has its digits keeps them (a trigger refuses a change)."""
     for token_id, digits in digits_of.items():
         Token.objects.filter(pk=token_id, digits="").update(digits=digits)
+
+
+def fingerprint_of(digits: str) -> str:
+    """What the audit trail keeps of a token, so that a later change of its digits shows without any key."""
+    return hashlib.sha256(f"token digits {digits}".encode()).hexdigest()
 
 
 def _last_tids(meter_ids: Collection[int]) -> dict[tuple[int, str], int]:

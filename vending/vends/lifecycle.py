@@ -1,9 +1,9 @@
 """A sale's states are its recovery points.
 
-FUNDED: money is booked and the authority exists. ISSUING: TID and random field are stored, the security module is or will be
-asked; asked again it gives the same digits. ISSUED: the stored digits were decoded and agree with the facts; a message waits.
-HELD: not now (module down, key expired, verify failed), with a reason and the time of the next automatic try, if any.
-CANCELLED: the money went back to the wallet.
+FUNDED: money is booked and the authority exists. ISSUING: TID and random field are stored, the security module is or
+will be asked; asked again it gives the same digits. ISSUED: the stored digits were decoded and agree with the facts;
+a message waits. HELD: not now (module down, key expired, verify failed), with a reason and the time of the next
+automatic try, if any. CANCELLED: the money went back to the wallet.
 """
 
 from enum import StrEnum

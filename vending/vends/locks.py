@@ -15,7 +15,8 @@ LEASE = timedelta(seconds=5)
 def claim_vends(*, now: datetime, limit: int) -> list[int]:
     """Lease unfinished vends whose time has come, oldest first; waits for nobody. A short transaction of its own.
 
-    A worker that dies leaves a lease that ends by itself; whoever takes the row next finds its state and goes on from there.
+    A worker that dies leaves a lease that ends by itself; whoever takes the row next finds its state and goes on from
+    there.
     """
     due = Vend.objects.select_for_update(skip_locked=True).filter(
         Q(leased_until=None) | Q(leased_until__lte=now), state__in=UNFINISHED, next_try_at__lte=now

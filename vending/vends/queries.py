@@ -104,3 +104,15 @@ def list_unfinished_vends(limit: int) -> list[Vend]:
 
 def _whole() -> "QuerySet[Vend]":
     return Vend.objects.select_related("meter__customer", "meter__site", "authority__token__vending_key")
+
+
+def list_newest_vends(*, before_id: int | None, limit: int) -> list[Vend]:
+    """Sales from the newest down, below `before_id` if one is given: pages by key, never by counting."""
+    page = _whole() if before_id is None else _whole().filter(pk__lt=before_id)
+    return list(page.order_by("-pk")[:limit])
+
+
+def list_vend_ids_of(kind: str, references: Collection[str]) -> dict[str, int]:
+    """The sale that each of these authorities became, by reference; one that bought nothing is left out."""
+    made = Vend.objects.filter(authority__kind=kind, authority__reference__in=references)
+    return dict(made.values_list("authority__reference", "pk"))

@@ -1,7 +1,7 @@
 """Selling: money of an authority into a funded vend, its token prepared, issued and verified.
 
-The caller is the flow (`gateway.fulfilment`); it holds the meters' locks where the text says so, and asks the security module
-between these steps, outside of any transaction.
+The caller is the flow (`gateway.fulfilment`); it holds the meters' locks where the text says so, and asks the
+security module between these steps, outside of any transaction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from vending.tariffs.engine import Split, split_money
 from vending.tariffs.models import FixedFeeCharge, Tariff
 from vending.tariffs.queries import list_charged_meters, list_tariffs, month_of, prices_of
 from vending.tokens.models import Authority
-from vending.tokens.services import TokenOrder, grant_authorities, prepare_tokens
+from vending.tokens.services import TokenOrder, fingerprint_of, grant_authorities, prepare_tokens
 from vending.vends.lifecycle import VEND, VendState
 from vending.vends.locks import LEASE, lock_vends
 from vending.vends.models import Vend
@@ -35,7 +35,9 @@ _MOVES_BY_HAND = {"verify_failed"}
 
 @dataclass(frozen=True)
 class SaleOrder:
-    """Money for a meter. `reference` is unique for its kind (a payment's id); `source` the account that the money is in."""
+    """Money for a meter. `reference` is unique for its kind (a payment's id); `source` the account that the money is
+    in.
+    """
 
     reference: str
     meter_id: int
@@ -66,9 +68,10 @@ def fund_vends(
 ) -> dict[str, Vend | None]:
     """Book the money of each order and prepare what it buys; returns the vend of each reference, or None (all kept).
 
-    To be called inside a transaction that holds the locks of all `meters`. Steps 1 and 2 of the flow share it: nothing
-    outside is asked between them, and the recovery point (a vend ISSUING with its TID) stays. A blocked meter sells nothing:
-    the money is kept in its wallet. Idempotent by (kind, reference): a second call is an `IntegrityError` and changes nothing.
+    To be called inside a transaction that holds the locks of all `meters`. Steps 1 and 2 of the flow share it:
+    nothing outside is asked between them, and the recovery point (a vend ISSUING with its TID) stays. A blocked meter
+    sells nothing: the money is kept in its wallet. Idempotent by (kind, reference): a second call is an
+    `IntegrityError` and changes nothing.
     """
     sales = _decide(orders, meters, now)
     sold = [sale for sale in sales if sale.split.is_sale]
@@ -185,15 +188,13 @@ def _prepare(
 def resume_vends(
     *, vend_ids: Sequence[int], meters: Mapping[int, Meter], random_nibble: Callable[[], int], now: datetime
 ) -> None:
-    """Give unfinished vends without a token theirs, where what held them is gone. The caller holds the meters' locks."""
+    """Give vends without a token theirs, where what held them is gone. The caller holds the meters' locks."""
     vends = [vend for vend in lock_vends(vend_ids) if not hasattr(vend.authority, "token")]
     _prepare(vends, meters, random_nibble, now)
 
 
 @transaction.atomic
-def settle_vends(
-    *, outcomes: Mapping[int, DomainError | None], actor: str, now: datetime
-) -> list[Vend]:
+def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now: datetime) -> list[Vend]:
     """Step 4: move each vend to ISSUED (None) or HELD (the error). Returns those that became ISSUED by this call.
 
     Compare and set under the vend's lock: a vend that somebody else issued in the meantime is left alone.
@@ -204,13 +205,12 @@ def settle_vends(
         error = outcomes[vend.pk]
         if error is None:
             _issue(vend, now)
-            acts.append(Act("vend.issued", f"vend:{vend.pk}"))
+            digits_sha256 = fingerprint_of(vend.authority.token.digits)
+            acts.append(Act("vend.issued", f"vend:{vend.pk}", {"digits_sha256": digits_sha256}))
         else:
             _hold(vend, error.code, now)
             acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
-    Vend.objects.bulk_update(
-        vends, ["state", "held_reason", "attempts", "next_try_at", "leased_until", "issued_at"]
-    )
+    Vend.objects.bulk_update(vends, ["state", "held_reason", "attempts", "next_try_at", "leased_until", "issued_at"])
     record(actor=actor, acts=acts, now=now)
     return [vend for vend in vends if vend.state == VendState.ISSUED]
 

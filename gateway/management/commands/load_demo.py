@@ -97,9 +97,7 @@ def demo_key_encryption_key_file() -> Path:
 
 def _load() -> dict[str, Any]:
     at = now()
-    site = add_site(
-        code="demo", name="Demo mini-grid", currency="KES", timezone="Africa/Nairobi", actor=ACTOR, now=at
-    )
+    site = add_site(code="demo", name="Demo mini-grid", currency="KES", timezone="Africa/Nairobi", actor=ACTOR, now=at)
     load_vending_key(
         attributes=KEY, secret=bytes.fromhex(VENDING_KEY), nonce=secrets.token_bytes(12), actor=ACTOR, now=at
     )

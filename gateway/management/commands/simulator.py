@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.simulator.launch import StartError, read_bind
 from gateway.simulator.server import SimulatorServer
 from gateway.simulator.world import Credentials, World, WorldError
 
@@ -35,31 +36,27 @@ class Command(BaseCommand):
         # Every thread is a daemon and nothing is kept here, so ending is leaving the main thread.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-        server = SimulatorServer(read_bind(options["bind"]), _build_world(options))
+        try:
+            server = SimulatorServer(read_bind(options["bind"]), _build_world(options))
+        except (OSError, StartError, WorldError) as error:
+            raise CommandError(f"the simulator cannot start: {error}") from None
         self.stdout.write(json.dumps({"event": "ready", "url": server.url}))
         self.stdout.flush()
         server.serve_forever()
-
-
-def read_bind(text: str) -> tuple[str, int]:
-    """`HOST:PORT` as a pair. Raises `CommandError`."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise CommandError("--bind looks like 127.0.0.1:8001")
-    return host, int(port)
 
 
 def _build_world(options: dict[str, Any]) -> World:
     source = options["facts"]
     try:
         facts = json.loads(sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8"))
+        credentials = Credentials.read(os.environ, str(facts["paybill"]))
         return World(
             facts,
-            Credentials.read(os.environ, str(facts["paybill"])),
+            credentials,
             options["product"],
             clock=lambda: datetime.now(UTC),
             chance=random.SystemRandom(),
             meter_memory_file=Path(options["memory"]) if options["memory"] else None,
         )
-    except (OSError, ValueError, TypeError, KeyError, WorldError) as error:
-        raise CommandError(f"the world cannot be built: {error}") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise WorldError(f"the facts are not what load_demo --json prints: {error!r}") from None

@@ -1,7 +1,7 @@
 """`manage.py up`: the whole product by one command. Migrates, starts web, workers and beat, and keeps them running.
 
-Embedded profile: SQLite and a private broker. With `DATABASE_URL` and `BROKER_URL` the same command runs on PostgreSQL and
-Redis. Prints one JSON line when the web answers; SIGTERM ends every child within ten seconds.
+Embedded profile: SQLite and a private broker. With `DATABASE_URL` and `BROKER_URL` the same command runs on
+PostgreSQL and Redis. Prints one JSON line when the web answers; SIGTERM ends every child within ten seconds.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _SECRET_OF_TOKENS_WORKER = "KEY_ENCRYPTION_KEY_FILE"  # noqa: S105 -- the name o
 _CELERY = ["-m", "celery", "--quiet", "-A", "gateway.celery"]
 
 
-class _Stop(Exception):  # noqa: N818 -- not an error
+class _Stop(Exception):
     """SIGTERM or SIGINT came."""
 
 
@@ -69,7 +69,9 @@ class Command(BaseCommand):
         web = Child("web", _web_arguments(bind), environment)
         with_key = environment | ({_SECRET_OF_TOKENS_WORKER: token_key_file} if token_key_file else {})
         workers = [
-            Child("worker tokens", _worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key),
+            Child(
+                "worker tokens", _worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key
+            ),
             Child("worker calls", _worker_arguments("calls", [Queue.MESSAGES, Queue.PAYMENTS], 6), environment),
         ]
         beat = Child("beat", _beat_arguments(), environment)

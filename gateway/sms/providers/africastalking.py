@@ -198,9 +198,9 @@ class _Client(SMSService):  # type: ignore[misc]  # the official package has no 
         method: str,
         headers: Mapping[str, str],
         data: Mapping[str, object],
-        params: None,  # noqa: ARG002 - the official signature
-        callback: None = None,  # noqa: ARG002 - starts a bare thread there; never used here
-        timeout: object = None,  # noqa: ARG002 - our session has its own deadlines
+        params: None,
+        callback: None = None,
+        timeout: object = None,
     ) -> Answer:
         return exchange(self._session, method, url, headers=headers, form=data)
 

@@ -1,8 +1,12 @@
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 
 from gateway.http.errors import MaybeSent, NotSent, OutboundFailure
 from gateway.http.outbound import MAX_ANSWER_OCTETS, Answer, Deadlines, OutboundSession, exchange
@@ -131,6 +135,22 @@ def test_exchange_plain_http_under_https_maybe_sent_is_the_safe_word(
     failure = _failure(session, stub.url.replace("http://", "https://") + "/x")
     assert isinstance(failure, MaybeSent)
     assert stub.received == []
+
+
+class UntrustedTransport(HTTPAdapter):
+    """Fails as urllib3 does at a certificate that nobody vouches for (seen with a self-signed one)."""
+
+    def send(self, *arguments: Any, **more: Any) -> requests.Response:
+        refusal = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed certificate"))
+        pool = urllib3.HTTPSConnectionPool("127.0.0.1")
+        raise requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(pool, "/x", refusal))
+
+
+def test_exchange_untrusted_certificate_not_sent(session: OutboundSession) -> None:
+    session.mount("https://", UntrustedTransport())
+    failure = _failure(session, "https://127.0.0.1/x")
+    assert isinstance(failure, NotSent)
+    assert failure.reason == "certificate_refused"
 
 
 def test_exchange_read_deadline_maybe_sent(stub: VendorStub, session: OutboundSession) -> None:

@@ -93,9 +93,14 @@ def test_postman_tries_again_until_taken() -> None:
 
 
 def test_postman_gives_up_when_the_time_is_over() -> None:
-    postman, tries, done = Postman(threads=1), [], threading.Event()
+    postman, done = Postman(threads=1), threading.Event()
+    tries: list[int] = []
 
-    postman.post_until_taken(lambda: bool(tries.append(1)), after_seconds=0, every_seconds=0.01, until=0)
+    def attempt() -> bool:
+        tries.append(1)
+        return False
+
+    postman.post_until_taken(attempt, after_seconds=0, every_seconds=0.01, until=0)
     postman.post(done.set, after_seconds=0.05)
 
     assert done.wait(2)
@@ -104,7 +109,15 @@ def test_postman_gives_up_when_the_time_is_over() -> None:
 
 @pytest.mark.parametrize(
     ("text", "parts"),
-    [("a" * 160, 1), ("a" * 161, 2), ("a" * 307, 3), ("[" * 80, 1), ("[" * 81, 2), ("\u1200" * 70, 1), ("\u1200" * 71, 2)],
+    [
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 307, 3),
+        ("[" * 80, 1),
+        ("[" * 81, 2),
+        ("\u1200" * 70, 1),
+        ("\u1200" * 71, 2),
+    ],
 )
 def test_sms_parts_as_networks_count_them(text: str, parts: int) -> None:
     assert sms_parts(text) == parts

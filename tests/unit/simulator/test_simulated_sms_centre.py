@@ -1,6 +1,5 @@
 """The SMS centre held to Africa's Talking's own client, to the recorded answers, and to its reports."""
 
-import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,12 +10,11 @@ import requests
 from africastalking.Service import AfricasTalkingException
 
 from gateway.simulator.sms_centre import STATUS_NAMES
-from tests.support.payloads import PAYLOADS
+from tests.support.payloads import http_payload, json_payload, payload
 from tests.support.running_simulator import Running, wait_for
 from tests.support.stub_product import ENVIRONMENT
 
 PHONE = "+254712000001"
-RECORDED = PAYLOADS / "africastalking"
 
 
 @pytest.fixture
@@ -35,15 +33,14 @@ def post(running: Running, *, headers: dict[str, str] | None = None, **changes: 
     return requests.post(f"{running.url}/version1/messaging", data=form, headers=sent, timeout=5)
 
 
-def recorded(name: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads((RECORDED / name).read_text())
-    return value
+def recorded_form(name: str) -> dict[str, str]:
+    return dict(parse_qsl(payload(f"africastalking/{name}").decode().strip()))
 
 
 def test_official_client_send_is_answered_as_recorded(running: Running, official: Any) -> None:
     answer = official.send("Token 1234", [PHONE], "22384")
 
-    sample = recorded("sms_send_response_recorded_enqueued.json")["SMSMessageData"]
+    sample = json_payload("africastalking/sms_send_response_recorded_enqueued.json")["SMSMessageData"]
     data = answer["SMSMessageData"]
     assert data.keys() == sample.keys()
     assert data["Message"] == "Sent to 1/1 Total Cost: KES 0.8000 Message parts: 1"
@@ -72,7 +69,9 @@ def test_official_client_bad_key_is_refused(running: Running, official: Any) -> 
 
 
 def test_official_client_unknown_sender_passes_as_success_without_recipients(running: Running, official: Any) -> None:
-    assert official.send("Token 1234", [PHONE], "NOBODY") == recorded("sms_send_response_invalid_sender.json")
+    sample = json_payload("africastalking/sms_send_response_invalid_sender.json")
+
+    assert official.send("Token 1234", [PHONE], "NOBODY") == sample
 
 
 def test_send_is_created_with_a_bare_json_type(running: Running) -> None:
@@ -84,9 +83,8 @@ def test_send_is_created_with_a_bare_json_type(running: Running) -> None:
 def test_send_unauthorised_is_plain_text_as_recorded(running: Running) -> None:
     answer = post(running, headers={"apiKey": "another"})
 
-    head, _, body = (RECORDED / "sms_send_response_unauthorised.http").read_text().partition("\n\n")
-    assert (answer.status_code, answer.text) == (401, body.rstrip("\n"))
-    assert answer.headers["Content-Type"] in head
+    seen = (answer.status_code, answer.headers["Content-Type"], answer.text)
+    assert seen == http_payload("africastalking/sms_send_response_unauthorised.http")
     assert post(running, username="another").status_code == 401
 
 
@@ -146,7 +144,7 @@ def test_report_has_the_published_fields(running: Running) -> None:
     message_id = post(running).json()["SMSMessageData"]["Recipients"][0]["messageId"]
 
     (body,) = wait_for(lambda: running.stub.bodies("report"))
-    sample = dict(parse_qsl((RECORDED / "delivery_report.form").read_text().strip()))
+    sample = recorded_form("delivery_report.form")
     fields = dict(parse_qsl(body))
     assert list(fields) == list(sample)
     assert (fields["id"], fields["status"], fields["phoneNumber"]) == (message_id, "Success", PHONE)
@@ -157,7 +155,7 @@ def test_report_of_failure_names_a_reason_and_nothing_arrives(running: Running) 
     post(running)
 
     (body,) = wait_for(lambda: running.stub.bodies("report"))
-    sample = dict(parse_qsl((RECORDED / "delivery_report_failed.form").read_text().strip()))
+    sample = recorded_form("delivery_report_failed.form")
     assert set(dict(parse_qsl(body))) == set(sample)
     assert running.world.phones.get(PHONE).inbox == []
 
@@ -191,7 +189,7 @@ def test_inbound_has_the_published_fields(running: Running) -> None:
     message_id = running.desk.act("phone/send_sms", phone=PHONE, text="CODE")["id"]
 
     (body,) = wait_for(lambda: running.stub.bodies("inbound"))
-    sample = dict(parse_qsl((RECORDED / "inbound_sms.form").read_text().strip()))
+    sample = recorded_form("inbound_sms.form")
     fields = dict(parse_qsl(body))
     assert set(fields) == set(sample)
     assert (fields["from"], fields["to"], fields["text"], fields["id"]) == (PHONE, "22384", "CODE", message_id)

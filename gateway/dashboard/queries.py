@@ -1,0 +1,110 @@
+"""Read models of the lists: payments, sales and messages as the pages show them, newest first, paged by key."""
+
+from dataclasses import dataclass
+
+from gateway.dashboard import words
+from gateway.dashboard.words import Moment, PageClock, State
+from gateway.fulfilment.services import AUTHORITY_KIND
+from gateway.http.phones import mask
+from gateway.payments.queries import list_newest_payments, list_payments
+from gateway.sms.queries import list_newest_messages
+from vending.vends.queries import list_newest_vends, list_vend_ids_of
+
+
+@dataclass(frozen=True)
+class PaymentRow:
+    """`sale_id` is the sale that the money became, if any; `meter` is empty while none is known."""
+
+    id: int
+    at: Moment
+    receipt: str
+    amount: str
+    meter: str
+    account: str
+    payer: str
+    state: State
+    reason: str
+    sale_id: int | None
+
+
+@dataclass(frozen=True)
+class SaleRow:
+    id: int
+    at: Moment
+    meter: str
+    paid: str
+    units: str
+    receipt: str
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    id: int
+    at: Moment
+    kind: str
+    phone: str
+    meter: str
+    attempts: int
+    state: State
+    sale_id: int | None
+
+
+def list_payment_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[PaymentRow]:
+    payments = list_newest_payments(before_id=before_id, limit=limit)
+    sales = list_vend_ids_of(AUTHORITY_KIND, [str(payment.pk) for payment in payments])
+    return [
+        PaymentRow(
+            id=payment.pk,
+            at=clock.moment(payment.started_at, payment.meter.site.timezone if payment.meter else ""),
+            receipt=payment.receipt or "",
+            amount=words.money(payment.amount_minor, payment.currency),
+            meter=payment.meter.drn if payment.meter else "",
+            account=words.account(payment.account_text),
+            payer=words.payer(payment.payer_e164, payment.payer_masked, payment.payer_sha256),
+            state=words.payment_state(payment.state),
+            reason=payment.reason,
+            sale_id=sales.get(str(payment.pk)),
+        )
+        for payment in payments
+    ]
+
+
+def list_sale_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[SaleRow]:
+    vends = list_newest_vends(before_id=before_id, limit=limit)
+    receipts = get_receipts([vend.authority.reference for vend in vends if vend.authority.kind == AUTHORITY_KIND])
+    return [
+        SaleRow(
+            id=vend.pk,
+            at=clock.moment(vend.funded_at, vend.meter.site.timezone),
+            meter=vend.meter.drn,
+            paid=words.money(vend.paid_minor, vend.currency),
+            units=words.units(vend.energy_kwh_tenths),
+            receipt=receipts.get(vend.authority.reference, ""),
+            state=words.vend_state(vend.state),
+            reason=words.held_reason(vend.held_reason),
+        )
+        for vend in vends
+    ]
+
+
+def list_message_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[MessageRow]:
+    return [
+        MessageRow(
+            id=message.pk,
+            at=clock.moment(message.queued_at),
+            kind=words.message_kind(message.kind),
+            phone=mask(message.to_e164),
+            meter=message.vend.meter.drn if message.vend else "",
+            attempts=message.attempts,
+            state=words.message_state(message.state),
+            sale_id=message.vend_id,
+        )
+        for message in list_newest_messages(before_id=before_id, limit=limit)
+    ]
+
+
+def get_receipts(payment_ids: list[str]) -> dict[str, str]:
+    """The provider's receipt of each of these payments, by id as text."""
+    return {str(payment.pk): payment.receipt or "" for payment in list_payments(payment_ids)}

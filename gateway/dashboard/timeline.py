@@ -1,0 +1,103 @@
+"""What happened to a payment, a sale and its messages, from the audit trail: who, what and when, oldest first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fleet.audit.queries import list_entries_of
+from fleet.operators.queries import list_usernames
+from gateway.dashboard import words
+from gateway.dashboard.words import Moment, PageClock
+
+_ACTS = {
+    "payment.expected": "Purchase started by the customer",
+    "payment.prompted": "Payment prompt sent to the phone",
+    "payment.confirmed": "Money arrived",
+    "payment.allocated": "Money booked",
+    "payment.suspense": "Money put aside: no meter known",
+    "payment.declined": "Not paid",
+    "payment.unknown": "Result unknown",
+    "payment.postponed": "Booking failed, to be tried again",
+    "payment.contradicted": "Reported again with another amount",
+    "vend.funded": "Sale made",
+    "vend.issued": "Code made and checked",
+    "vend.held": "Held",
+    "message.queued": "SMS queued",
+    "message.sending": "SMS: the provider's answer was lost",
+    "message.accepted": "SMS taken by the provider",
+    "message.delivered": "SMS delivered",
+    "message.failed": "SMS failed",
+    "message.expired": "SMS given up",
+}
+_OPERATOR = "operator:"
+
+
+@dataclass(frozen=True)
+class Event:
+    """`subject` says which of several messages it is about, else nothing."""
+
+    at: Moment
+    what: str
+    subject: str
+    detail: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A row whose audit entries belong on the line: its name in the trail, and how the page calls it ("" for itself)."""
+
+    name: str
+    words: str = ""
+
+
+def list_events(
+    clock: PageClock, subjects: Sequence[Subject], *, zone: str, currency: str, also: Sequence[Event] = ()
+) -> list[Event]:
+    """The audit entries of these rows, and what only the rows themselves know (`also`), in order of time."""
+    names = {subject.name: subject.words for subject in subjects}
+    entries = list_entries_of(list(names))
+    operators = list_usernames([int(e.actor.removeprefix(_OPERATOR)) for e in entries if _is_operator(e.actor)])
+    events = [
+        Event(
+            at=clock.moment(entry.at, zone),
+            what=_ACTS.get(entry.act, entry.act),
+            subject=names[entry.subject],
+            detail=_detail(entry.details, currency),
+            who=_who(entry.actor, operators),
+        )
+        for entry in entries
+    ]
+    return sorted([*also, *events], key=_moment_of)
+
+
+def _moment_of(event: Event) -> datetime:
+    return event.at.at
+
+
+def _is_operator(actor: str) -> bool:
+    return actor.startswith(_OPERATOR) and actor.removeprefix(_OPERATOR).isdecimal()
+
+
+def _who(actor: str, operators: Mapping[int, str]) -> str:
+    """`operator:3` by user name; the rest as the trail has it: `system: fulfilment`."""
+    if _is_operator(actor):
+        return operators.get(int(actor.removeprefix(_OPERATOR)), actor)
+    return actor.replace(":", ": ", 1)
+
+
+def _detail(details: Mapping[str, object], currency: str) -> str:
+    """What the entry adds, as far as it is worth a reader's time; ids of rows are not."""
+    said = []
+    for name, value in details.items():
+        if name == "energy_kwh_tenths" and isinstance(value, int):
+            said.append(words.units(value))
+        elif name.endswith("_minor") and isinstance(value, int):
+            said.append(words.money(value, currency))
+        elif name == "kind":
+            said.append(words.message_kind(str(value)))
+        elif name == "reason":
+            said.append(words.held_reason(str(value)))
+        elif not name.endswith("_id"):
+            said.append(str(value))
+    return ", ".join(said)

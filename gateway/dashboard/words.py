@@ -1,0 +1,182 @@
+"""How the pages say things: ages, moments, money, masked phones, states and reasons in words. Pure, apart from the region.
+
+Pages show at most the last three digits of a phone, also where a payer typed a phone as the account.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from gateway.http.errors import PhoneInvalid
+from gateway.http.phones import mask, to_e164
+from gateway.payments.lifecycle import LABELS as PAYMENT_LABELS
+from gateway.payments.lifecycle import PaymentState
+from gateway.sms.lifecycle import LABELS as MESSAGE_LABELS
+from gateway.sms.lifecycle import MessageState
+from vending.kernel.money import format_energy, format_minor
+from vending.vends.lifecycle import LABELS as VEND_LABELS
+from vending.vends.lifecycle import VendState
+
+GOOD, BUSY, BAD, QUIET = "good", "busy", "bad", "quiet"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_INTERNATIONAL_DIGITS = 12  # as most of Africa writes a number without its plus; no DRN has twelve digits
+_DIGIT_RUN = re.compile(r"\+?\d[\d ]{7,16}\d")
+
+_PAYMENT_TONES = {
+    PaymentState.EXPECTED: BUSY,
+    PaymentState.CONFIRMED: BUSY,
+    PaymentState.ALLOCATED: GOOD,
+    PaymentState.SUSPENSE: BAD,
+    PaymentState.UNKNOWN: BAD,
+}
+_VEND_TONES = {
+    VendState.FUNDED: BUSY,
+    VendState.ISSUING: BUSY,
+    VendState.HELD: BAD,
+    VendState.ISSUED: GOOD,
+}
+_MESSAGE_TONES = {
+    MessageState.QUEUED: BUSY,
+    MessageState.SENDING: BUSY,
+    MessageState.ACCEPTED: BUSY,
+    MessageState.DELIVERED: GOOD,
+    MessageState.FAILED: BAD,
+    MessageState.EXPIRED: BAD,
+}
+_KINDS = {
+    "token": "code",
+    "resend": "code, sent again",
+    "kept": "notice: money kept",
+    "lost": "notice: no meter",
+    "help_words": "help",
+    "no_code_found": "answer: no code",
+    "too_many_requests": "answer: too many requests",
+}
+_HELD_REASONS = {
+    "key_expired": "the vending key has expired for new tokens",
+    "security_module_unavailable": "the security module does not answer",
+    "tid_exhausted": "no token identifier is left under this base date",
+    "vending_key_missing": "the vending key of this meter is not loaded",
+    "verify_failed": "the code made is not what was sold",
+}
+
+
+class State(NamedTuple):
+    """A state for people: the label of its lifecycle, and a tone that only repeats it in colour."""
+
+    words: str
+    tone: str
+
+
+class Moment(NamedTuple):
+    """A point in time and how it is read in its site."""
+
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True)
+class PageClock:
+    """The moment of a page, and the zone in which it is read where a row belongs to no site."""
+
+    now: datetime
+    zone: str
+
+    def age_seconds(self, since: datetime) -> int:
+        return max(0, int((self.now - since).total_seconds()))
+
+    def age(self, since: datetime) -> str:
+        return age_words(self.age_seconds(since))
+
+    def midnight(self) -> datetime:
+        """When today began for the page's readers."""
+        return self.now.astimezone(ZoneInfo(self.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def zone_words(self) -> str:
+        return f"{self.now.astimezone(ZoneInfo(self.zone)):%Z} ({self.zone})"
+
+    def moment(self, at: datetime, zone: str = "") -> Moment:
+        """The time in the row's own zone: only the time for today, with its zone where that is not the page's."""
+        here = ZoneInfo(zone or self.zone)
+        local, today = at.astimezone(here), self.now.astimezone(here)
+        if local.date() == today.date():
+            words = f"{local:%H:%M:%S}"
+        else:
+            words = f"{local:%d %b %H:%M:%S}" if local.year == today.year else f"{local:%d %b %Y %H:%M:%S}"
+        return Moment(at, words if zone in ("", self.zone) else f"{words} {local:%Z}")
+
+
+def age_words(seconds: int) -> str:
+    """`42 s`, `12 min 05 s`, `3 h 12 min`, `4 d 3 h`."""
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min {seconds % _MINUTE:02d} s"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02d} min"
+    return f"{seconds // _DAY} d {seconds % _DAY // _HOUR} h"
+
+
+def money(minor: int, currency: str) -> str:
+    return f"{currency} {format_minor(minor, currency, grouped=True)}"
+
+
+def units(tenths: int) -> str:
+    return f"{format_energy(tenths)} kWh"
+
+
+def payer(e164: str, masked: str, sha256: str) -> str:
+    """The payer as far as a page may show: `..101`, or that the operator hides the number."""
+    if e164 or masked:
+        return mask(e164 or masked)
+    return "hidden number" if sha256 else ""
+
+
+def account(text: str) -> str:
+    """What the payer typed, with anything that is a phone number masked: many type their own."""
+    return _DIGIT_RUN.sub(_mask_if_phone, text)
+
+
+def _mask_if_phone(found: re.Match[str]) -> str:
+    digits = found[0]
+    written = f"+{digits}" if digits.isdecimal() and len(digits) == _INTERNATIONAL_DIGITS else digits
+    try:
+        return f"phone {mask(to_e164(written, default_region=settings.DEFAULT_REGION))}"
+    except PhoneInvalid:
+        return digits
+
+
+def payment_state(state: str) -> State:
+    return State(PAYMENT_LABELS[PaymentState(state)], _PAYMENT_TONES.get(PaymentState(state), QUIET))
+
+
+def vend_state(state: str) -> State:
+    return State(VEND_LABELS[VendState(state)], _VEND_TONES.get(VendState(state), QUIET))
+
+
+def message_state(state: str) -> State:
+    return State(MESSAGE_LABELS[MessageState(state)], _MESSAGE_TONES.get(MessageState(state), QUIET))
+
+
+def message_kind(kind: str) -> str:
+    return _KINDS.get(kind, kind.replace("_", " "))
+
+
+def held_reason(code: str) -> str:
+    """A held sale's reason in words, with the code that the error list explains."""
+    return f"{_HELD_REASONS[code]} ({code})" if code in _HELD_REASONS else code
+
+
+def next_try(clock: PageClock, next_try_at: datetime | None, leased_until: datetime | None) -> str:
+    """When the product tries again by itself."""
+    if leased_until and leased_until > clock.now:
+        return "being worked on"
+    if next_try_at is None:
+        return "none: a person must act"
+    if next_try_at > clock.now:
+        return f"in {age_words(int((next_try_at - clock.now).total_seconds()) + 1)}"
+    return f"due for {clock.age(next_try_at)}, waits for a worker"

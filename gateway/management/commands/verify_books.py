@@ -1,0 +1,24 @@
+"""`manage.py verify_books`: a line for each difference between rows that must agree, and the count. Exit 1 unless it
+is 0.
+"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from gateway.books.queries import list_differences
+
+
+class Command(BaseCommand):
+    help = "Check payments, sales, tokens, ledger, messages and the audit trail against each other."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        count = 0
+        with transaction.atomic():
+            for difference in list_differences():
+                self.stdout.write(difference)
+                count += 1
+        self.stdout.write(f"differences: {count}")
+        if count:
+            raise SystemExit(1)
