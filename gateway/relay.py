@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000
 _MOST_IDS_A_TASK = 50
+_SOCKET_SECONDS = 1
 _Hint = tuple[str, int]
 
 _waiting: queue.Queue[_Hint] = queue.Queue(maxsize=_MOST_WAITING)
@@ -50,9 +52,13 @@ def _run() -> None:
     from gateway.celery import app
 
     app.loader.import_default_modules()  # a web process has imported no tasks
+    connection = app.connection(
+        connect_timeout=_SOCKET_SECONDS,
+        transport_options=app.conf.broker_transport_options | {"socket_timeout": _SOCKET_SECONDS},
+    )
     while True:
         for task_name, row_ids in _take().items():
-            _publish(task_name, row_ids)
+            _publish(app, connection, task_name, row_ids)
 
 
 def _take() -> dict[str, list[int]]:
@@ -69,10 +75,10 @@ def _take() -> dict[str, list[int]]:
     return grouped
 
 
-def _publish(task_name: str, row_ids: list[int]) -> None:
-    from gateway.celery import app
-
+def _publish(app: Any, connection: Any, task_name: str, row_ids: list[int]) -> None:
     try:
-        app.tasks[task_name].apply_async(args=[row_ids], retry=False, ignore_result=True)
+        with app.amqp.Producer(connection, auto_declare=False) as producer:
+            app.tasks[task_name].apply_async(args=[row_ids], producer=producer, retry=False, ignore_result=True)
     except Exception as error:
         logger.warning("relay dropped %d hints for %s: %s", len(row_ids), task_name, type(error).__name__)
+        connection.close()

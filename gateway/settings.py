@@ -213,20 +213,23 @@ HELP_LINE = env.str("HELP_LINE", "0800 123 456")
 DEFAULT_REGION = env.str("DEFAULT_REGION", "KE")
 CURRENCY = env.str("CURRENCY", "KES")
 
+# Credentials: none in production until they are given; a simulator takes any.
+_NO_CREDENTIAL = "" if IS_PRODUCTION else "demo"
+
 # Africa's Talking
 AFRICASTALKING_BASE_URL = _address("AFRICASTALKING_BASE_URL", "https://api.africastalking.com")
-AFRICASTALKING_USERNAME = env.str("AFRICASTALKING_USERNAME", "")
-AFRICASTALKING_API_KEY = env.str("AFRICASTALKING_API_KEY", "")
+AFRICASTALKING_USERNAME = env.str("AFRICASTALKING_USERNAME", _NO_CREDENTIAL)
+AFRICASTALKING_API_KEY = env.str("AFRICASTALKING_API_KEY", _NO_CREDENTIAL)
 AFRICASTALKING_SENDER_ID = env.str("AFRICASTALKING_SENDER_ID", "")
 SMS_ROUTES = env.list("SMS_ROUTES", default=["africastalking"])
 SMS_AMBIGUOUS_SECONDS = env.int("SMS_AMBIGUOUS_SECONDS", 60)
 
 # M-Pesa, by Daraja
 MPESA_BASE_URL = _address("MPESA_BASE_URL", "https://api.safaricom.co.ke")
-MPESA_CONSUMER_KEY = env.str("MPESA_CONSUMER_KEY", "")
-MPESA_CONSUMER_SECRET = env.str("MPESA_CONSUMER_SECRET", "")
+MPESA_CONSUMER_KEY = env.str("MPESA_CONSUMER_KEY", _NO_CREDENTIAL)
+MPESA_CONSUMER_SECRET = env.str("MPESA_CONSUMER_SECRET", _NO_CREDENTIAL)
 MPESA_SHORT_CODE = env.str("MPESA_SHORT_CODE", "" if IS_PRODUCTION else "400200")
-MPESA_PASSKEY = env.str("MPESA_PASSKEY", "")
+MPESA_PASSKEY = env.str("MPESA_PASSKEY", _NO_CREDENTIAL)
 
 # Time and language: the product thinks in UTC; sites have their own zone for what people read.
 TIME_ZONE = "UTC"

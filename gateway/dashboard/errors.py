@@ -1,4 +1,4 @@
-"""What is shown when an address does not exist, is refused, or fails: plain pages that need no login, database or session.
+"""What is shown when an address does not exist, is refused, or fails: pages that need no login, database or session.
 
 They never repeat the address that was asked for: a hook's holds a secret.
 """

@@ -34,7 +34,7 @@ def _list_view(page: str, list_rows: _ListRows) -> Callable[[HttpRequest], HttpR
         found = list_rows(clock, before_id=before_id, limit=ROWS + 1)
         rows = found[:ROWS]
         older = rows[-1].id if len(found) > ROWS else None
-        return show(request, page, {page: rows, "older": older, "is_first": before_id is None}, clock=clock)
+        return show(request, page, {"rows": rows, "older": older, "is_first": before_id is None}, clock=clock)
 
     return view
 

@@ -95,4 +95,6 @@ def list_provider_events(clock: PageClock, payment_id: int) -> list[Event]:
     if found is None or found.paid_at is None:
         return []
     at = clock.moment(found.paid_at, found.meter.site.timezone if found.meter else "")
-    return [Event(at=at, what="Paid, by the provider's clock", subject="", detail="", who=f"provider: {found.provider}")]
+    return [
+        Event(at=at, what="Paid, by the provider's clock", subject="", detail="", who=f"provider: {found.provider}")
+    ]

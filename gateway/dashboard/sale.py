@@ -6,7 +6,7 @@ The code is on the page for staff and nowhere else: not in the title, the addres
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -81,7 +81,7 @@ class SalePage:
     site: str
     funded_at: Moment
     units: str
-    code: str
+    code: str = field(repr=False)
     money_in: list[Line]
     money_out: list[Line]
     paid_by: PaidBy | None
@@ -125,9 +125,7 @@ def get_sale_page(clock: PageClock, vend_id: int) -> SalePage | None:
         funded_at=clock.moment(vend.funded_at, zone),
         units=words.units(vend.energy_kwh_tenths),
         code=_grouped(vend.authority.token.digits) if is_issued else "",
-        money_in=_lines(
-            vend.currency, ("Paid", vend.paid_minor), ("From the wallet", vend.wallet_used_minor)
-        ),
+        money_in=_lines(vend.currency, ("Paid", vend.paid_minor), ("From the wallet", vend.wallet_used_minor)),
         money_out=_lines(
             vend.currency,
             ("Energy, net", vend.net_minor),

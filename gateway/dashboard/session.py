@@ -1,7 +1,7 @@
 """Log in and out, by Django's own views, with a brake on guessing passwords.
 
-The failures are counted in this process's memory: logging in must work while Redis is down, for that is when the pages are
-needed. With several web processes a guesser gets that many times more tries, and no more.
+The failures are counted in this process's memory: logging in must work while Redis is down, for that is when the pages
+are needed. With several web processes a guesser gets that many times more tries, and no more.
 """
 
 import hashlib
@@ -27,7 +27,9 @@ class _Login(LoginView):
     def post(self, request: HttpRequest, *args: str, **kwargs: object) -> HttpResponse:
         if _failures.get(_guesser(request), 0) < FAILURES_ALLOWED:
             return super().post(request, *args, **kwargs)
-        context = self.get_context_data(form=AuthenticationForm(request), is_braked=True, wait_minutes=WAIT_SECONDS // 60)
+        context = self.get_context_data(
+            form=AuthenticationForm(request), is_braked=True, wait_minutes=WAIT_SECONDS // 60
+        )
         return self.render_to_response(context, status=429)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:

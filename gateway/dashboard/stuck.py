@@ -147,7 +147,7 @@ def _list_payment_rows(clock: PageClock, states: Sequence[PaymentState]) -> list
             state=words.payment_state(payment.state),
             reason=payment.reason,
             next_try=_next_of_payment(clock, payment.state, payment.next_try_at, payment.leased_until),
-            due_at=_due_at(clock, payment.next_try_at, payment.leased_until) if payment.meter or payment.receipt else None,
+            due_at=_due_at(clock, payment.next_try_at, payment.leased_until),
         )
         for payment in list_payments_in(states, limit=SHOWN + 1)
     ]
@@ -233,9 +233,7 @@ def _row(
     )
 
 
-def _next_of_payment(
-    clock: PageClock, state: str, next_try_at: datetime | None, leased_until: datetime | None
-) -> str:
+def _next_of_payment(clock: PageClock, state: str, next_try_at: datetime | None, leased_until: datetime | None) -> str:
     if state == PaymentState.EXPECTED and next_try_at is None:
         return "waits for the customer's PIN"
     if state == PaymentState.UNKNOWN:

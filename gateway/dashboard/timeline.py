@@ -45,7 +45,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Subject:
-    """A row whose audit entries belong on the line: its name in the trail, and how the page calls it ("" for itself)."""
+    """A row whose audit entries belong on the line: its name there, and how the page calls it ("" for itself)."""
 
     name: str
     words: str = ""

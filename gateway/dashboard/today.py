@@ -44,7 +44,9 @@ def today(request: HttpRequest) -> HttpResponse:
             "date": f"{midnight:%A %d %B %Y}",
             "payments": [row for row in list_payment_rows(clock, before_id=None, limit=ROWS) if row.at.at >= midnight],
             "sales": [row for row in list_sale_rows(clock, before_id=None, limit=ROWS) if row.at.at >= midnight],
-            "messages": [row for row in list_message_rows(clock, before_id=None, limit=ROWS) if row.at.at >= midnight],
+            "messages_today": [
+                row for row in list_message_rows(clock, before_id=None, limit=ROWS) if row.at.at >= midnight
+            ],
             "most_rows": ROWS,
         },
         clock=clock,

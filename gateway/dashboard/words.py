@@ -1,4 +1,4 @@
-"""How the pages say things: ages, moments, money, masked phones, states and reasons in words. Pure, apart from the region.
+"""How the pages say things: ages, moments, money, masked phones, states and reasons in words. No tables, no clock.
 
 Pages show at most the last three digits of a phone, also where a payer typed a phone as the account.
 """
@@ -95,6 +95,9 @@ class PageClock:
     def midnight(self) -> datetime:
         """When today began for the page's readers."""
         return self.now.astimezone(ZoneInfo(self.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def now_words(self) -> str:
+        return f"{self.now.astimezone(ZoneInfo(self.zone)):%d %b %Y %H:%M:%S}"
 
     def zone_words(self) -> str:
         return f"{self.now.astimezone(ZoneInfo(self.zone)):%Z} ({self.zone})"

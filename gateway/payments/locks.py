@@ -4,12 +4,14 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 
 ALLOCATION_LEASE = timedelta(seconds=5)
+# What ends its worker every time must not end them for ever: from here on only a person can move it.
+MOST_ATTEMPTS = 30
 PUSH_LEASE = timedelta(seconds=30)
 
 
@@ -17,11 +19,11 @@ PUSH_LEASE = timedelta(seconds=30)
 def claim_payments(*, payment_ids: Collection[int] | None, now: datetime, limit: int) -> list[int]:
     """Lease payments whose money waits to be allocated, oldest first (of these, if named); waits for nobody."""
     waiting = Q(state=PaymentState.CONFIRMED) | Q(state=PaymentState.SUSPENSE, meter__isnull=False)
-    due = _free(now).filter(waiting, next_try_at__lte=now)
+    due = _free(now).filter(waiting, next_try_at__lte=now, attempts__lt=MOST_ATTEMPTS)
     if payment_ids is not None:
         due = due.filter(pk__in=payment_ids)
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
-    Payment.objects.filter(pk__in=ids).update(leased_until=now + ALLOCATION_LEASE)
+    Payment.objects.filter(pk__in=ids).update(leased_until=now + ALLOCATION_LEASE, attempts=F("attempts") + 1)
     return ids
 
 

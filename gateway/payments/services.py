@@ -25,6 +25,7 @@ from gateway.payments.locks import (
 )
 from gateway.payments.models import Payment
 from gateway.payments.ports import Outcome, PaymentClaim, PushOutcome, PushRequest, PushResult
+from gateway.payments.queries import find_meters
 from gateway.payments.registry import get_provider
 
 LONGEST_REFERENCE = 12
@@ -83,7 +84,8 @@ def confirm_payment(*, claim: PaymentClaim, reference: str, actor: str, now: dat
     """
     known = lock_payment_of_receipt(claim.provider, claim.receipt)
     if known:
-        return Accepted(None, _repeat(known, claim, now))
+        outcome = _repeat(known, claim, actor, now)
+        return Accepted(known.pk if _lend_account(known, claim, now) else None, outcome)
     purchase = reference and lock_open_purchase(
         provider=claim.provider,
         amount_minor=claim.amount_minor,
@@ -109,7 +111,7 @@ def settle_prompt(*, claim: PaymentClaim, actor: str, now: datetime) -> Accepted
     known = lock_payment_of_receipt(claim.provider, claim.receipt)
     if known:
         _tell_meter(known, purchase, actor, now)
-        return Accepted(known.pk if known.state == PaymentState.SUSPENSE else None, _repeat(known, claim, now))
+        return Accepted(known.pk, _repeat(known, claim, actor, now))
     purchase = purchase or lock_open_purchase(
         provider=claim.provider, amount_minor=claim.amount_minor, payer_e164=claim.payer.e164
     )
@@ -145,13 +147,30 @@ def _confirm(payment: Payment, claim: PaymentClaim, actor: str, now: datetime) -
     record(actor=actor, acts=[Act("payment.confirmed", f"payment:{payment.pk}")], now=now)
 
 
-def _repeat(known: Payment, claim: PaymentClaim, now: datetime) -> str:
+def _repeat(known: Payment, claim: PaymentClaim, actor: str, now: datetime) -> str:
     """A receipt we have: the same money again, or a claim that contradicts it, which a person must see."""
     if known.amount_minor == claim.amount_minor:
         return "repeated"
     act = Act("payment.contradicted", f"payment:{known.pk}", {"claimed_minor": claim.amount_minor})
-    record(actor=_ACTOR, acts=[act], now=now)
+    record(actor=actor, acts=[act], now=now)
     return "conflict"
+
+
+@transaction.atomic
+def lend_account(*, claim: PaymentClaim, now: datetime) -> int | None:
+    """A repeated confirmation may know what the first word of this money did not: the account. Its id if so."""
+    known = lock_payment_of_receipt(claim.provider, claim.receipt)
+    return known.pk if known and _lend_account(known, claim, now) else None
+
+
+def _lend_account(known: Payment, claim: PaymentClaim, now: datetime) -> bool:
+    """Money that came by a prompt whose purchase we do not know has no account; the confirmation's finds its meter."""
+    if known.meter_id or known.account_text or not claim.account_text:
+        return False
+    known.account_text, known.next_try_at = claim.account_text, now
+    known.meter = find_meters([claim.account_text])[claim.account_text]
+    known.save(update_fields=["account_text", "meter", "next_try_at"])
+    return True
 
 
 def _close_prompt(purchase: Payment | None, claim: PaymentClaim, actor: str, now: datetime) -> str:
@@ -237,11 +256,10 @@ def _store_failed_push(payment: Payment, result: PushResult, actor: str, now: da
 def postpone_payment(*, payment_id: int, reason: str, now: datetime) -> None:
     """Allocation of this payment failed: keep the reason for staff, and try again after a growing wait."""
     payment = lock_payments([payment_id])[0]
-    payment.attempts += 1
-    wait = ALLOCATION_RETRY_SECONDS[min(payment.attempts, len(ALLOCATION_RETRY_SECONDS)) - 1]
+    wait = ALLOCATION_RETRY_SECONDS[min(max(payment.attempts, 1), len(ALLOCATION_RETRY_SECONDS)) - 1]
     payment.reason, payment.leased_until = reason[:60], None
     payment.next_try_at = now + timedelta(seconds=wait)
-    payment.save(update_fields=["attempts", "reason", "leased_until", "next_try_at"])
+    payment.save(update_fields=["reason", "leased_until", "next_try_at"])
     record(actor=_ACTOR, acts=[Act("payment.postponed", f"payment:{payment_id}", {"reason": reason[:60]})], now=now)
 
 

@@ -68,6 +68,7 @@ function showScreen(screen) {
   $("screen").textContent = text;
   $("screen").className = !screen ? "idle" : screen.is_valid ? "" : "broken";
   $("ussd-form").hidden = !isOpen;
+  $("dismiss").hidden = !screen || isOpen;
   $("dial-form").hidden = isOpen;
   if (isOpen) {
     $("ussd-input").value = "";
@@ -236,6 +237,7 @@ function listen() {
   $("meter").addEventListener("change", () => act(null, chooseMeter));
   $("meter-digits").addEventListener("input", () => { showWord("", ""); showEntry(); });
   $("hang-up").addEventListener("click", () => act($("ussd-form"), () => ask("phone/hang_up", { phone: phone() })));
+  $("dismiss").addEventListener("click", () => act(null, () => ask("phone/hang_up", { phone: phone() })));
   $("prompt-cancel").addEventListener("click", () => act($("prompt"), () => ask("phone/cancel", { phone: phone() })));
   onSubmit("dial-form", () => ask("phone/dial", { phone: phone(), code: $("dial-code").value }));
   onSubmit("ussd-form", () => ask("phone/type", { phone: phone(), input: $("ussd-input").value }));

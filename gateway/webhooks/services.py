@@ -18,7 +18,7 @@ from gateway.http.inbound import InboundRequest, Reply, UnreadableCallback
 from gateway.inbox.services import answer_text
 from gateway.payments.ports import Door, PaymentClaim, PaymentProvider, Verdict
 from gateway.payments.queries import find_meters, find_open_purchase_meter, reference_in
-from gateway.payments.services import Accepted, confirm_payment, settle_prompt
+from gateway.payments.services import Accepted, confirm_payment, lend_account, settle_prompt
 from gateway.sms.ports import SmsProvider
 from gateway.sms.services import apply_report
 from gateway.ussd.ports import UssdProvider
@@ -76,6 +76,8 @@ def accept_payment(*, provider: PaymentProvider, door: Door, request: InboundReq
         journal(provider=provider.name, door=door, request=request, subject=claim.receipt, outcome="foreign", now=now)
         return Handled(provider.answer(door, Verdict.ACCEPT))
     accepted = _once_more(lambda: _accept(claim, request, now))
+    if accepted.outcome == "conflict":
+        logger.warning("a receipt came again with another amount: kept as it was, see the audit trail")
     reach(Failpoint.ACCEPT_AFTER_COMMIT)
     woken = (accepted.payment_id,) if accepted.payment_id else ()
     return Handled(provider.answer(door, Verdict.ACCEPT), payment_ids=woken)
@@ -113,6 +115,8 @@ def _accept_in_one_statement(claim: PaymentClaim, request: InboundRequest, actor
         actor=actor,
         now=now,
     )
+    if outcome == "repeated":
+        payment_id = lend_account(claim=claim, now=now)
     return Accepted(payment_id, outcome)
 
 

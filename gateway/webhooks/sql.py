@@ -41,6 +41,9 @@ WITH known AS (
   INSERT INTO fleet_auditentry (at, actor, act, subject, details)
   SELECT %(now)s, %(actor)s, 'payment.confirmed', 'payment:' || id, '{}'::jsonb
   FROM (SELECT id FROM adopted UNION ALL SELECT id FROM made) AS confirmed
+  UNION ALL
+  SELECT %(now)s, %(actor)s, 'payment.contradicted', 'payment:' || id, jsonb_build_object('claimed_minor', %(amount)s)
+  FROM known WHERE amount_minor <> %(amount)s
 )
 SELECT (SELECT id FROM adopted UNION ALL SELECT id FROM made), (SELECT outcome FROM journalled)
 """

@@ -76,10 +76,9 @@ class Hammer:
         octets = self._socket(key).recv(65536)
         answer: bytearray = key.data
         answer += octets
-        head, separator, body = answer.partition(b"\r\n\r\n")
-        if octets and (not separator or len(body) < _content_length(head)):
+        if octets and not _is_whole(bytes(answer)):
             return False
-        is_good = head.startswith(b"HTTP/1.1 200 ")
+        is_good = answer.startswith(b"HTTP/1.1 200 ")
         self.answered += is_good
         self.refused += not is_good
         answer.clear()
@@ -92,11 +91,16 @@ class Hammer:
         return key.fileobj
 
 
-def _content_length(head: bytearray) -> int:
-    for header in bytes(head).lower().split(b"\r\n"):
-        if header.startswith(b"content-length:"):
-            return int(header.partition(b":")[2])
-    return 0
+def _is_whole(answer: bytes) -> bool:
+    """Whether head and body are there, the body by its length or in chunks."""
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    if not separator:
+        return False
+    headers = head.lower()
+    if b"transfer-encoding: chunked" in headers:
+        return body.endswith(b"0\r\n\r\n")
+    _, _, length = headers.partition(b"content-length: ")
+    return len(body) >= int(length.partition(b"\r\n")[0] or 0)
 
 
 if __name__ == "__main__":

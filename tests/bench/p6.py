@@ -1,24 +1,23 @@
 """P6: tokens a second end to end through a Celery worker, against tasks that do nothing in the same worker.
 
 The worker of the `tokens` queue is started as `manage.py up` starts it, with the yardstick's task as one more import. Ours:
-payments confirmed by the accept path, one task for each, timed until the broker is empty and every vend is ISSUED, its message
-queued. The broker is filled while the worker is stopped, for both, so that publishing takes nothing from either.
+payments confirmed by the accept path, one task for each, timed until the broker is empty and every vend is ISSUED with its
+message queued. The worker is frozen while the broker is filled, for both, so that publishing takes nothing from either.
 """
 
 import itertools
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 
 import redis
 
 from tests.bench.children import log_tail, running_child
 from tests.bench.ratios import MeasurementError, interleave, line
 from tests.bench.server_profile import Installation
+
 AIM = 0.50
 SECONDS = 2.5
 _FIRST_COUNT = 50
@@ -27,3 +26,102 @@ _POLL_SECONDS = 0.01
 _GIVE_UP_SECONDS = 60.0
 _FULFIL = "gateway.fulfilment.tasks.fulfil_payments"
 _DO_NOTHING = "tests.bench.do_nothing"
+
+
+def measure(installation: Installation) -> str:
+    from gateway.clock import now
+    from gateway.management.commands.up import _worker_arguments
+    from gateway.queues import Queue
+    from tests.bench.site import load_site
+
+    payers = load_site(now())
+    arguments = [*_worker_arguments("tokens", [Queue.TOKENS], 2), "-I", "tests.bench.tasks"]
+    with running_child("worker", arguments, installation.environment, installation.folder) as process:
+        worker = Worker(process, installation)
+        ours = _sized(_fulfilling(worker, payers))
+        yardstick = _sized(lambda count: worker.seconds_for(_DO_NOTHING, range(1, count + 1)))
+        rounds = interleave(ours, yardstick)
+    return line("P6", "server", rounds, aim=AIM)
+
+
+class Worker:
+    """The worker's process and what the broker still holds for it."""
+
+    def __init__(self, process: "subprocess.Popen[str]", installation: Installation) -> None:
+        self._process = process
+        self._folder = installation.folder
+        self._broker = redis.Redis.from_url(installation.redis_url)
+
+    def seconds_for(self, task_name: str, row_ids: Sequence[int], is_done: Callable[[], bool] = lambda: True) -> float:
+        """One task for each row, published as the relay does it, then the time until all have been worked."""
+        with self._frozen():
+            _publish(task_name, row_ids)
+        started = time.perf_counter()
+        give_up_at = started + _GIVE_UP_SECONDS
+        while not (self._is_idle() and is_done()):
+            if time.perf_counter() > give_up_at or self._process.poll() is not None:
+                raise MeasurementError(f"the worker did not finish:\n{log_tail('worker', self._folder)}")
+            time.sleep(_POLL_SECONDS)
+        return time.perf_counter() - started
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _is_idle(self) -> bool:
+        with self._broker.pipeline() as pipeline:
+            pipeline.llen("tokens")
+            pipeline.hlen("unacked")
+            return not any(pipeline.execute())
+
+
+def _publish(task_name: str, row_ids: Sequence[int]) -> None:
+    import tests.bench.tasks  # noqa: F401 -- registers the yardstick
+    from gateway.celery import app
+
+    app.loader.import_default_modules()
+    for row_id in row_ids:
+        app.tasks[task_name].apply_async(args=[[row_id]], retry=False, ignore_result=True)
+
+
+def _fulfilling(worker: Worker, payers: Sequence[dict[str, str]]) -> Callable[[int], float]:
+    serials = itertools.count()
+
+    def seconds_for(count: int) -> float:
+        payment_ids = [_confirm(payers[serial % len(payers)], serial) for serial in itertools.islice(serials, count)]
+        return worker.seconds_for(_FULFIL, payment_ids, lambda: _issued(payment_ids) == count)
+
+    return seconds_for
+
+
+def _confirm(payer: dict[str, str], serial: int) -> int:
+    from gateway.clock import now
+    from gateway.http.inbound import InboundRequest
+    from gateway.payments.ports import Door
+    from gateway.payments.registry import get_provider
+    from gateway.webhooks.services import accept_payment
+    from tests.bench.site import confirmation
+
+    request = InboundRequest("POST", "application/json", confirmation(payer, f"T{serial:09d}"))
+    handled = accept_payment(provider=get_provider("daraja"), door=Door.CONFIRMATION, request=request, now=now())
+    return handled.payment_ids[0]
+
+
+def _issued(payment_ids: Sequence[int]) -> int:
+    from vending.vends.lifecycle import VendState
+    from vending.vends.models import Vend
+
+    references = [str(payment_id) for payment_id in payment_ids]
+    return Vend.objects.filter(authority__reference__in=references, state=VendState.ISSUED).count()
+
+
+def _sized(seconds_for: Callable[[int], float]) -> Callable[[], float]:
+    """Rounds of about `SECONDS`, by what a first small one took; a second one brings caches and connections up."""
+    count = _FIRST_COUNT
+    for _ in range(2):
+        count = min(max(int(count / seconds_for(count) * SECONDS), _FIRST_COUNT), _MOST)
+    return lambda: count / seconds_for(count)

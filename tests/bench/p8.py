@@ -26,6 +26,7 @@ AIM = 0.38
 SECONDS = 2.5
 CONNECTIONS = 16
 _READY_SECONDS = 30.0
+_PAYER = {"BillRefNumber": "37000123456"}
 _SERIALS_A_ROUND = 1_000_000
 
 
@@ -57,7 +58,8 @@ class _Accepted:
         from gateway.payments.models import Payment
         from gateway.webhooks.models import Callback
 
-        stored = (Payment.objects.filter(receipt__startswith="B").count(), Callback.objects.count())
+        payments = Payment.objects.filter(receipt__startswith="B").count()
+        stored = (payments, Callback.objects.filter(subject__startswith="B").count())
         if stored != (self.count, self.count):
             raise MeasurementError(f"{self.count} confirmations answered, (payments, journal rows) are {stored}")
 
@@ -66,7 +68,7 @@ def _load(port: int, path: str, accepted: _Accepted | None = None) -> Callable[[
     """A measurement of one address: requests answered a second."""
     from tests.bench.site import confirmation
 
-    body = confirmation({}, SERIAL).decode()
+    body = confirmation(_PAYER, SERIAL).decode()
     serials = itertools.count(step=_SERIALS_A_ROUND)
 
     def answered_a_second() -> float:

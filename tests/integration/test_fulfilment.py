@@ -4,14 +4,15 @@ import pytest
 from django.db import IntegrityError
 
 from fleet.meters.lifecycle import MeterState
+from fleet.meters.models import Meter
 from fleet.meters.services import move_meter
 from gateway.fulfilment.services import allocate
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
-from gateway.simulator.meter import VirtualMeter
+from gateway.simulator.meter import MeterFacts, VirtualMeter
 from gateway.sms.models import Message
 from tests.support.fake_security_module import FakeSecurityModule
-from tests.support.world import ACTOR, AMINA, JUMA, NOW, STRANGER, World, add_meter, block
+from tests.support.world import ACTOR, AMINA, JUMA, NOW, STRANGER, VENDING_KEY, World, add_meter, block
 from vending.ledger.models import LedgerEntry, LedgerLine
 from vending.ledger.queries import get_wallet
 from vending.security.ports import SecurityModuleUnavailable
@@ -21,6 +22,12 @@ from vending.vends.models import Vend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 FAKE_KENS = {("201457", 1, 2): 255}
+
+
+def virtual_meter(meter: Meter) -> VirtualMeter:
+    facts: dict[str, object] = {"drn": meter.drn, "meter_pan": meter.meter_pan, "ea": 11, "dkga": 4, "base": "14"}
+    facts |= {"sgc": meter.sgc, "krn": meter.krn, "kt": meter.kt, "ti": meter.ti}
+    return VirtualMeter(MeterFacts.read(facts), VENDING_KEY)
 
 
 def lines_of(cause: str) -> dict[str, int]:
@@ -55,9 +62,7 @@ def test_flow_booked_lines_sum_to_nothing_and_name_each_part(world: World) -> No
 def test_flow_token_is_taken_once_by_its_meter_and_by_no_other(world: World) -> None:
     world.sell(20_000)
     digits = Token.objects.get().digits
-    facts = {"ea": 11, "dkga": 4, "sgc": "201457", "krn": 1, "kt": 2, "ti": 1, "base": "14"}
-    meter = VirtualMeter.from_facts({"meter_pan": world.meter.meter_pan, **facts})
-    other = VirtualMeter.from_facts({"meter_pan": world.other_meter.meter_pan, **facts})
+    meter, other = virtual_meter(world.meter), virtual_meter(world.other_meter)
     assert str(other.type_digits(digits).word) == "REJECT"
     accepted = meter.type_digits(digits)
     assert (str(accepted.word), accepted.energy_kwh_tenths) == ("ACCEPT", 81)
@@ -206,7 +211,7 @@ def test_flow_killed_after_allocation_is_taken_on_with_the_same_tid(world: World
     assert len(token.digits) == 20
 
 
-def test_flow_bad_row_in_a_batch_does_not_stop_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flow_bad_row_in_a_batch_does_not_stop_the_rest(world: World) -> None:
     good, bad = world.confirm().payment_id, world.confirm().payment_id
     assert good is not None
     assert bad is not None

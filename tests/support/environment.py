@@ -1,6 +1,7 @@
 """The environment of a test run: every setting is ours, nothing of the developer's shell reaches the tests."""
 
 import ast
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,14 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
 def setting_names() -> set[str]:
-    """The environment variables that `gateway/settings.py` reads: the first argument of each reader."""
-    tree = ast.parse((ROOT / "gateway" / "settings.py").read_text())
-    first_arguments = [node.args[0] for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    literals = [node.value for node in first_arguments if isinstance(node, ast.Constant)]
-    return {name for name in literals if isinstance(name, str) and name.isupper() and name.isidentifier()}
+    """The environment variables that `gateway/settings.py` reads: the first argument of `env.*` and of its own readers."""
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / "gateway" / "settings.py").read_text())):
+        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).startswith(("env.", "_")):
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and re.fullmatch(r"[A-Z][A-Z0-9_]+", str(first.value)):
+                names.add(str(first.value))
+    return names
 
 
 def settings_for_tests(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:

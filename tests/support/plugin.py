@@ -62,6 +62,8 @@ def _set_environment(folder: Path, addresses: dict[str, str]) -> None:
     for name in setting_names():
         os.environ.pop(name, None)
     os.environ.update(settings_for_tests(folder, addresses))
+    # By itself pytest names its folder after the user; under `unshare -r` that is somebody else's.
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

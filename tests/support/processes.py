@@ -166,7 +166,7 @@ def own_folder() -> Iterator[Path]:
     """A new folder that any user may enter, outside the checkout: that may be private to its owner."""
     for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108
         if all(step.stat().st_mode & stat.S_IXOTH for step in (Path(parent), *Path(parent).parents)):
-            folder = Path(tempfile.mkdtemp(prefix="tokeni-server-", dir=parent))
+            folder = Path(tempfile.mkdtemp(prefix="tokeni-", dir=parent))
             break
     else:
         raise ServerFailedError("no temporary folder that a server's user may enter")

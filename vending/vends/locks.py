@@ -4,11 +4,14 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
+from vending.vends.lifecycle import VendState
 from vending.vends.models import UNFINISHED, Vend
 
 LEASE = timedelta(seconds=5)
+# What ends its worker every time must not end them for ever: from here on only a person can move it.
+MOST_ATTEMPTS = 30
 
 
 @transaction.atomic
@@ -19,10 +22,13 @@ def claim_vends(*, now: datetime, limit: int) -> list[int]:
     there.
     """
     due = Vend.objects.select_for_update(skip_locked=True).filter(
-        Q(leased_until=None) | Q(leased_until__lte=now), state__in=UNFINISHED, next_try_at__lte=now
+        Q(leased_until=None) | Q(leased_until__lte=now),
+        Q(state=VendState.HELD) | Q(attempts__lt=MOST_ATTEMPTS),
+        state__in=UNFINISHED,
+        next_try_at__lte=now,
     )
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
-    Vend.objects.filter(pk__in=ids).update(leased_until=now + LEASE)
+    Vend.objects.filter(pk__in=ids).update(leased_until=now + LEASE, attempts=F("attempts") + 1)
     return ids
 
 

@@ -228,7 +228,6 @@ def _hold(vend: Vend, reason: str, now: datetime) -> None:
         _move(vend, VendState.HELD)
     delay = RETRY_SECONDS[min(vend.attempts, len(RETRY_SECONDS) - 1)]
     vend.held_reason, vend.leased_until = reason, None
-    vend.attempts += 1
     vend.next_try_at = None if reason in _MOVES_BY_HAND else now + timedelta(seconds=delay)
 
 

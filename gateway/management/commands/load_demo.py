@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -74,6 +75,7 @@ class Command(BaseCommand):
         if settings.IS_PRODUCTION:
             raise CommandError("load_demo works with TOKENI_MODE=demo or test only")
         ensure_demo_key_encryption_key()
+        call_command("migrate", interactive=False, verbosity=0)
         with transaction.atomic():
             facts = _load()
         if options["json"]:
