@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -67,7 +68,8 @@ SWEEP_SECONDS = 10 if IS_PRODUCTION else 2
 DEBUG = False
 BIND = env.str("BIND", "127.0.0.1:8000")
 PUBLIC_BASE_URL = _address("PUBLIC_BASE_URL", f"http://{BIND}")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
+_OWN_HOSTS = [urlsplit(PUBLIC_BASE_URL).hostname or "", BIND.rpartition(":")[0], "localhost", "127.0.0.1"]
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=_OWN_HOSTS if IS_PRODUCTION else ["*"])
 SECRET_KEY = env.str("SECRET_KEY", "") or kept_secret(TOKENI_DATA_DIR / "secret_key")
 HOOK_SECRETS = _hex_secrets("HOOK_SECRETS")
 if not HOOK_SECRETS and not IS_PRODUCTION:
@@ -113,7 +115,6 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "gateway" / "static"]
-STATIC_ROOT = TOKENI_DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 
 # Operators

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from gateway.dashboard import words
 from gateway.dashboard.layout import operators_only, read_clock, show
+from gateway.dashboard.stuck import next_of_payment
 from gateway.dashboard.timeline import Event, Subject, list_events
 from gateway.dashboard.words import Moment, PageClock, State
 from gateway.fulfilment.services import AUTHORITY_KIND
@@ -62,7 +63,9 @@ def get_payment_page(clock: PageClock, payment_id: int) -> PaymentPage | None:
         state=words.payment_state(found.state),
         reason=found.reason,
         age=clock.age(found.confirmed_at or found.started_at) if is_waiting else "",
-        next_try=words.next_try(clock, found.next_try_at, found.leased_until) if is_waiting else "",
+        next_try=next_of_payment(clock, found.state, found.attempts, found.next_try_at, found.leased_until)
+        if is_waiting
+        else "",
         amount=words.money(found.amount_minor, found.currency),
         provider=found.provider,
         receipt=found.receipt or "",

@@ -1,6 +1,9 @@
 """Read models of the lists: payments, sales and messages as the pages show them, newest first, paged by key."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from gateway.dashboard import words
 from gateway.dashboard.words import Moment, PageClock, State
@@ -25,6 +28,16 @@ class PaymentRow:
     state: State
     reason: str
     sale_id: int | None
+
+
+class MoneyFacts(NamedTuple):
+    """The provider's receipt, and when the money came: from then on somebody waits."""
+
+    receipt: str
+    at: datetime | None
+
+
+NO_MONEY = MoneyFacts("", None)
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,7 @@ def list_payment_rows(clock: PageClock, *, before_id: int | None, limit: int) ->
 
 def list_sale_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[SaleRow]:
     vends = list_newest_vends(before_id=before_id, limit=limit)
-    receipts = get_receipts([vend.authority.reference for vend in vends if vend.authority.kind == AUTHORITY_KIND])
+    paid = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
     return [
         SaleRow(
             id=vend.pk,
@@ -81,7 +94,7 @@ def list_sale_rows(clock: PageClock, *, before_id: int | None, limit: int) -> li
             meter=vend.meter.drn,
             paid=words.money(vend.paid_minor, vend.currency),
             units=words.units(vend.energy_kwh_tenths),
-            receipt=receipts.get(vend.authority.reference, ""),
+            receipt=paid.get((vend.authority.kind, vend.authority.reference), NO_MONEY).receipt,
             state=words.vend_state(vend.state),
             reason=words.held_reason(vend.held_reason),
         )
@@ -105,6 +118,7 @@ def list_message_rows(clock: PageClock, *, before_id: int | None, limit: int) ->
     ]
 
 
-def get_receipts(payment_ids: list[str]) -> dict[str, str]:
-    """The provider's receipt of each of these payments, by id as text."""
-    return {str(payment.pk): payment.receipt or "" for payment in list_payments(payment_ids)}
+def list_money_facts(authorities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], MoneyFacts]:
+    """The money behind each of these authorities (kind, reference) that is a payment."""
+    paid = list_payments(reference for kind, reference in authorities if kind == AUTHORITY_KIND)
+    return {(AUTHORITY_KIND, str(p.pk)): MoneyFacts(p.receipt or "", p.confirmed_at or p.started_at) for p in paid}

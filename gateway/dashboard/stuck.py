@@ -14,11 +14,11 @@ from django.views.decorators.http import require_safe
 
 from gateway.dashboard import words
 from gateway.dashboard.layout import operators_only, read_clock, show
-from gateway.dashboard.queries import get_receipts
+from gateway.dashboard.queries import NO_MONEY, list_money_facts
 from gateway.dashboard.words import PageClock, State
-from gateway.fulfilment.services import AUTHORITY_KIND
 from gateway.http.phones import mask
 from gateway.payments.lifecycle import PaymentState
+from gateway.payments.locks import MOST_ATTEMPTS
 from gateway.payments.queries import list_payments_in
 from gateway.sms.lifecycle import MessageState
 from gateway.sms.queries import list_undelivered_messages, list_unsent_messages
@@ -34,8 +34,6 @@ _FRESH_SECONDS, _LATE_SECONDS = 10, 300
 _NEXT_OF_MESSAGE = {
     MessageState.SENDING: "waits for the provider's answer or report",
     MessageState.ACCEPTED: "waits for the delivery report",
-    MessageState.FAILED: "none: send it again from the sale",
-    MessageState.EXPIRED: "none: send it again from the sale",
 }
 
 
@@ -61,13 +59,14 @@ class StuckRow:
 
 @dataclass(frozen=True)
 class Section:
-    """One kind of trouble. `is_cut` says that only the oldest rows are shown."""
+    """One kind of trouble. `is_cut` says that only the oldest rows are shown; messages have no amount or receipt."""
 
     anchor: str
     title: str
     meaning: str
     rows: list[StuckRow]
     is_cut: bool
+    is_money: bool
 
 
 @operators_only
@@ -119,7 +118,7 @@ def list_sections(clock: PageClock) -> list[Section]:
 
 def _section(anchor: str, title: str, meaning: str, rows: Sequence[StuckRow]) -> Section:
     oldest_first = sorted(rows, key=lambda row: row.since)
-    return Section(anchor, title, meaning, oldest_first[:SHOWN], len(rows) > SHOWN)
+    return Section(anchor, title, meaning, oldest_first[:SHOWN], len(rows) > SHOWN, anchor != "messages")
 
 
 def _is_unattended(clock: PageClock, rows: Sequence[StuckRow]) -> bool:
@@ -146,7 +145,7 @@ def _list_payment_rows(clock: PageClock, states: Sequence[PaymentState]) -> list
             phone=words.payer(payment.payer_e164, payment.payer_masked, payment.payer_sha256),
             state=words.payment_state(payment.state),
             reason=payment.reason,
-            next_try=_next_of_payment(clock, payment.state, payment.next_try_at, payment.leased_until),
+            next_try=next_of_payment(clock, payment.state, payment.attempts, payment.next_try_at, payment.leased_until),
             due_at=_due_at(clock, payment.next_try_at, payment.leased_until),
         )
         for payment in list_payments_in(states, limit=SHOWN + 1)
@@ -155,16 +154,16 @@ def _list_payment_rows(clock: PageClock, states: Sequence[PaymentState]) -> list
 
 def _list_vend_rows(clock: PageClock) -> list[StuckRow]:
     vends = list_unfinished_vends(SHOWN + 1)
-    receipts = get_receipts([vend.authority.reference for vend in vends if vend.authority.kind == AUTHORITY_KIND])
+    paid = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
     return [
         _row(
             clock,
-            vend.funded_at,
+            paid.get((vend.authority.kind, vend.authority.reference), NO_MONEY).at or vend.funded_at,
             name=f"Sale {vend.pk}",
             url=reverse("dashboard:sale", args=[vend.pk]),
             amount=words.money(vend.paid_minor, vend.currency),
             meter=vend.meter.drn,
-            receipt=receipts.get(vend.authority.reference, ""),
+            receipt=paid.get((vend.authority.kind, vend.authority.reference), NO_MONEY).receipt,
             phone="",
             state=words.vend_state(vend.state),
             reason=words.held_reason(vend.held_reason),
@@ -191,7 +190,7 @@ def _list_message_rows(clock: PageClock) -> list[StuckRow]:
             phone=mask(message.to_e164),
             state=words.message_state(message.state),
             reason=message.code,
-            next_try=_next_of_message(clock, message.state, message.next_try_at),
+            next_try=_next_of_message(clock, message.state, message.next_try_at, has_sale=bool(message.vend_id)),
             due_at=_due_at(clock, message.next_try_at, None) if message.state == MessageState.QUEUED else None,
         )
         for message in [*list_unsent_messages(SHOWN + 1), *lost]
@@ -233,17 +232,23 @@ def _row(
     )
 
 
-def _next_of_payment(clock: PageClock, state: str, next_try_at: datetime | None, leased_until: datetime | None) -> str:
+def next_of_payment(
+    clock: PageClock, state: str, attempts: int, next_try_at: datetime | None, leased_until: datetime | None
+) -> str:
+    """The next automatic try of a payment that waits, or what it waits for instead."""
     if state == PaymentState.EXPECTED and next_try_at is None:
         return "waits for the customer's PIN"
     if state == PaymentState.UNKNOWN:
         return "none: waits for late money"
+    if state == PaymentState.CONFIRMED and attempts >= MOST_ATTEMPTS:
+        return f"none: given up after {attempts} tries"
     return words.next_try(clock, next_try_at, leased_until)
 
 
-def _next_of_message(clock: PageClock, state: str, next_try_at: datetime | None) -> str:
-    waits_for = _NEXT_OF_MESSAGE.get(MessageState(state))
-    return waits_for or words.next_try(clock, next_try_at, None)
+def _next_of_message(clock: PageClock, state: str, next_try_at: datetime | None, *, has_sale: bool) -> str:
+    if state in (MessageState.FAILED, MessageState.EXPIRED):
+        return "none: send it again from the sale" if has_sale else "none"
+    return _NEXT_OF_MESSAGE.get(MessageState(state)) or words.next_try(clock, next_try_at, None)
 
 
 def _due_at(clock: PageClock, next_try_at: datetime | None, leased_until: datetime | None) -> datetime | None:

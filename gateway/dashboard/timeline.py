@@ -63,7 +63,7 @@ def list_events(
             at=clock.moment(entry.at, zone),
             what=_ACTS.get(entry.act, entry.act),
             subject=names[entry.subject],
-            detail=_detail(entry.details, currency),
+            detail=_detail(entry.act, entry.details, currency),
             who=_who(entry.actor, operators),
         )
         for entry in entries
@@ -86,8 +86,8 @@ def _who(actor: str, operators: Mapping[int, str]) -> str:
     return actor.replace(":", ": ", 1)
 
 
-def _detail(details: Mapping[str, object], currency: str) -> str:
-    """What the entry adds, as far as it is worth a reader's time; ids of rows are not."""
+def _detail(act: str, details: Mapping[str, object], currency: str) -> str:
+    """What the entry adds, as far as it is worth a reader's time: not ids of rows, not digests."""
     said = []
     for name, value in details.items():
         if name == "energy_kwh_tenths" and isinstance(value, int):
@@ -98,6 +98,6 @@ def _detail(details: Mapping[str, object], currency: str) -> str:
             said.append(words.message_kind(str(value)))
         elif name == "reason":
             said.append(words.held_reason(str(value)))
-        elif not name.endswith("_id"):
+        elif name == "why" and not act.endswith(f".{value}"):
             said.append(str(value))
     return ", ".join(said)

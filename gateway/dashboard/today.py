@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from gateway.dashboard import words
 from gateway.dashboard.layout import operators_only, read_clock, show
-from gateway.dashboard.queries import list_message_rows, list_payment_rows, list_sale_rows
+from gateway.dashboard.queries import NO_MONEY, list_message_rows, list_money_facts, list_payment_rows, list_sale_rows
 from gateway.dashboard.words import BAD, BUSY, QUIET, PageClock
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.queries import list_payments_in
@@ -56,7 +56,11 @@ def today(request: HttpRequest) -> HttpResponse:
 def list_counters(clock: PageClock) -> list[Counter]:
     """Counts stop at a hundred: no table is counted as a whole."""
     confirmed = [p.confirmed_at or p.started_at for p in list_payments_in([PaymentState.CONFIRMED], limit=COUNTED)]
-    unfinished = [vend.funded_at for vend in list_unfinished_vends(COUNTED)]
+    vends = list_unfinished_vends(COUNTED)
+    paid = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
+    unfinished = [
+        paid.get((vend.authority.kind, vend.authority.reference), NO_MONEY).at or vend.funded_at for vend in vends
+    ]
     no_meter = [p.confirmed_at or p.started_at for p in list_payments_in([PaymentState.SUSPENSE], limit=COUNTED)]
     unsent = [message.queued_at for message in list_unsent_messages(COUNTED)]
     open_states = [PaymentState.EXPECTED, PaymentState.UNKNOWN]

@@ -1,10 +1,9 @@
 """Celery's entry to the flow."""
 
-import secrets
-
 from celery import shared_task
 
 from fleet.audit.services import seal_entries
+from gateway.chance import random_nibble
 from gateway.clock import now
 from gateway.fulfilment.services import Tools, fulfil, resume
 from gateway.queues import Queue
@@ -36,4 +35,4 @@ def seal_audit() -> None:
 
 
 def _tools() -> Tools:
-    return Tools(module=get_security_module(), clock=now, random_nibble=lambda: secrets.randbelow(16))
+    return Tools(module=get_security_module(), clock=now, random_nibble=random_nibble)

@@ -85,7 +85,7 @@ def confirm_payment(*, claim: PaymentClaim, reference: str, actor: str, now: dat
     known = lock_payment_of_receipt(claim.provider, claim.receipt)
     if known:
         outcome = _repeat(known, claim, actor, now)
-        return Accepted(known.pk if _lend_account(known, claim, now) else None, outcome)
+        return Accepted(known.pk if _lend_account(known, claim, actor, now) else None, outcome)
     purchase = reference and lock_open_purchase(
         provider=claim.provider,
         amount_minor=claim.amount_minor,
@@ -157,19 +157,20 @@ def _repeat(known: Payment, claim: PaymentClaim, actor: str, now: datetime) -> s
 
 
 @transaction.atomic
-def lend_account(*, claim: PaymentClaim, now: datetime) -> int | None:
+def lend_account(*, claim: PaymentClaim, actor: str, now: datetime) -> int | None:
     """A repeated confirmation may know what the first word of this money did not: the account. Its id if so."""
     known = lock_payment_of_receipt(claim.provider, claim.receipt)
-    return known.pk if known and _lend_account(known, claim, now) else None
+    return known.pk if known and _lend_account(known, claim, actor, now) else None
 
 
-def _lend_account(known: Payment, claim: PaymentClaim, now: datetime) -> bool:
+def _lend_account(known: Payment, claim: PaymentClaim, actor: str, now: datetime) -> bool:
     """Money that came by a prompt whose purchase we do not know has no account; the confirmation's finds its meter."""
     if known.meter_id or known.account_text or not claim.account_text:
         return False
     known.account_text, known.next_try_at = claim.account_text, now
     known.meter = find_meters([claim.account_text])[claim.account_text]
     known.save(update_fields=["account_text", "meter", "next_try_at"])
+    record(actor=actor, acts=[Act("payment.account_told", f"payment:{known.pk}")], now=now)
     return True
 
 
@@ -193,6 +194,7 @@ def _tell_meter(known: Payment, purchase: Payment | None, actor: str, now: datet
     if known.meter_id is None and known.state in (PaymentState.CONFIRMED, PaymentState.SUSPENSE):
         known.meter_id, known.payer_e164, known.next_try_at = purchase.meter_id, purchase.payer_e164, now
         known.save(update_fields=["meter", "payer_e164", "next_try_at"])
+        record(actor=actor, acts=[Act("payment.meter_told", f"payment:{known.pk}")], now=now)
 
 
 def _close(payment: Payment, state: PaymentState, reason: str, actor: str, now: datetime) -> None:

@@ -98,7 +98,10 @@ class Stage:
     def _inherited(self) -> dict[str, str]:
         keeps_all = self._stay and self._given.get("TOKENI_MODE") in ("demo", "test")
         dropped = frozenset[str]() if keeps_all else _NOT_INHERITED
-        return {name: value for name, value in self._given.items() if name not in dropped}
+        kept = {name: value for name, value in self._given.items() if name not in dropped}
+        # A proxy of the developer's must not be asked for addresses of this machine.
+        direct = ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1,localhost")))
+        return kept | {"NO_PROXY": direct, "no_proxy": direct}
 
     def _vendors(self) -> dict[str, str]:
         return {

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Case, When
 
 from gateway.sms.lifecycle import MESSAGE, MessageState
 from gateway.sms.models import Message
@@ -12,7 +13,7 @@ SEND_LEASE = timedelta(seconds=15)
 
 @transaction.atomic
 def claim_message(*, message_id: int | None, now: datetime) -> Message | None:
-    """Take one message that is due (this one, if named) to SENDING, tokens before the rest; waits for nobody.
+    """Take one message that is due (this one, if named) to SENDING, codes before the rest; waits for nobody.
 
     SENDING is committed before the provider is asked, so that a crash in between is seen. The lease outlasts the
     provider's deadlines.
@@ -20,7 +21,8 @@ def claim_message(*, message_id: int | None, now: datetime) -> Message | None:
     due = Message.objects.select_for_update(skip_locked=True).filter(state=MessageState.QUEUED, next_try_at__lte=now)
     if message_id is not None:
         due = due.filter(pk=message_id)
-    message = due.order_by("next_try_at", "pk").first()
+    codes_first = Case(When(kind__in=("token", "resend"), then=0), default=1)
+    message = due.order_by(codes_first, "next_try_at", "pk").first()
     if message:
         MESSAGE.check_can_move(message.state, MessageState.SENDING)
         message.state, message.sent_at, message.leased_until = MessageState.SENDING, now, now + SEND_LEASE
@@ -44,3 +46,11 @@ def lock_unanswered(*, asked_before: datetime, now: datetime, limit: int) -> lis
         state=MessageState.SENDING, leased_until__lte=now, sent_at__lte=asked_before
     )
     return list(silent.order_by("pk")[:limit])
+
+
+def lock_old(*, queued_before: datetime, limit: int) -> list[Message]:
+    """Messages that still wait to be sent and were queued before that moment."""
+    old = Message.objects.select_for_update(skip_locked=True).filter(
+        state=MessageState.QUEUED, queued_at__lte=queued_before
+    )
+    return list(old.order_by("pk")[:limit])

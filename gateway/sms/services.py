@@ -14,7 +14,7 @@ from django.db import transaction
 from fleet.audit.services import Act, record
 from gateway.failpoints import Failpoint, reach
 from gateway.sms.lifecycle import MESSAGE, MessageState
-from gateway.sms.locks import claim_message, lock_message, lock_message_of_provider_id, lock_unanswered
+from gateway.sms.locks import claim_message, lock_message, lock_message_of_provider_id, lock_old, lock_unanswered
 from gateway.sms.models import DeliveryReport as ReportRow
 from gateway.sms.models import Message
 from gateway.sms.ports import DeliveryReport, ReportStatus, SendOutcome, SendRequest, SendResult
@@ -161,10 +161,7 @@ def recover_unanswered(*, now: datetime, limit: int = 100) -> int:
 @transaction.atomic
 def expire_messages(*, now: datetime, limit: int = 200) -> int:
     """Give up what could not be sent for 72 hours; the code stays readable by USSD, keyword and staff."""
-    old = Message.objects.select_for_update(skip_locked=True).filter(
-        state=MessageState.QUEUED, queued_at__lte=now - PATIENCE
-    )
-    messages = list(old.order_by("pk")[:limit])
+    messages = lock_old(queued_before=now - PATIENCE, limit=limit)
     for message in messages:
         _move(message, MessageState.EXPIRED, now)
         message.save()

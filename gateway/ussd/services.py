@@ -3,7 +3,7 @@
 No provider, broker or cipher is asked inside a hop: an effect is a row whose state says that work waits.
 """
 
-import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,6 @@ from gateway.ussd.texts import render
 PAYMENT_PROVIDER = "daraja"
 MOST_REPLAYED = 30
 _LONGEST_TEXT = 4096
-_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Answered:
     message_ids: tuple[int, ...] = ()
 
 
-def answer_hop(*, provider: str, hop: Hop, actor: str, now: datetime) -> Answered:
+def answer_hop(*, provider: str, hop: Hop, new_reference: Callable[[], str], actor: str, now: datetime) -> Answered:
     """The answer to one hop. The same text again gets the same answer; a session that has ended stays ended.
 
     `hop.text` is everything typed in the session, so what is new is what stands behind the text of the hop before. A
@@ -49,7 +48,7 @@ def answer_hop(*, provider: str, hop: Hop, actor: str, now: datetime) -> Answere
             return Answered(Screen(session.last_reply, session.state != SessionState.OPEN))
         facts = PhoneFacts(hop.phone_e164, now)
         step = _step(session, hop, facts)
-        answered = _carry_out(step.effect, hop, provider, actor, now)
+        answered = _carry_out(step.effect, hop, provider, new_reference, actor, now)
         screen = Screen(render(step.template, step.values), step.is_end)
         _store(session, provider, hop, step, screen, now)
     return Answered(screen, answered.payment_ids, answered.message_ids)
@@ -75,7 +74,9 @@ def _step(session: UssdSession | None, hop: Hop, facts: Facts) -> Step:
     return step
 
 
-def _carry_out(effect: Effect | None, hop: Hop, provider: str, actor: str, now: datetime) -> Answered:
+def _carry_out(
+    effect: Effect | None, hop: Hop, provider: str, new_reference: Callable[[], str], actor: str, now: datetime
+) -> Answered:
     nothing = Screen("", False)
     if isinstance(effect, StartPurchase):
         payment = start_purchase(
@@ -83,7 +84,7 @@ def _carry_out(effect: Effect | None, hop: Hop, provider: str, actor: str, now: 
             meter=get_meter(effect.meter_id),
             payer_e164=hop.phone_e164,
             amount_minor=effect.amount_minor,
-            new_reference=_new_reference,
+            new_reference=new_reference,
             actor=actor,
             now=now,
         )
@@ -122,7 +123,3 @@ def close_session(*, provider: str, ended: SessionEnded) -> str:
     session.state = state
     session.save(update_fields=["state"])
     return "accepted"
-
-
-def _new_reference() -> str:
-    return "T" + "".join(secrets.choice(_ALPHABET) for _ in range(9))

@@ -116,7 +116,7 @@ def _accept_in_one_statement(claim: PaymentClaim, request: InboundRequest, actor
         now=now,
     )
     if outcome == "repeated":
-        payment_id = lend_account(claim=claim, now=now)
+        payment_id = lend_account(claim=claim, actor=actor, now=now)
     return Accepted(payment_id, outcome)
 
 
@@ -188,7 +188,9 @@ def accept_text(*, provider: SmsProvider, request: InboundRequest, now: datetime
     return Handled(Reply(body="", content_type="text/plain"), message_ids=tuple(_once_more(act)))
 
 
-def accept_hop(*, provider: UssdProvider, request: InboundRequest, now: datetime) -> Handled:
+def accept_hop(
+    *, provider: UssdProvider, request: InboundRequest, new_reference: Callable[[], str], now: datetime
+) -> Handled:
     """One hop of a session. Hops are not journalled: they may hold a PIN one day, and the session row says what was
     chosen.
     """
@@ -198,7 +200,7 @@ def accept_hop(*, provider: UssdProvider, request: InboundRequest, now: datetime
         return unreadable(provider=provider.name, door="ussd", request=request, now=now)
 
     def act() -> Answered:
-        return answer_hop(provider=provider.name, hop=hop, actor="customer:ussd", now=now)
+        return answer_hop(provider=provider.name, hop=hop, new_reference=new_reference, actor="customer:ussd", now=now)
 
     answered = _once_more(act)
     return Handled(provider.answer(answered.screen), push_ids=answered.payment_ids, message_ids=answered.message_ids)

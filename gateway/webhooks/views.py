@@ -3,6 +3,7 @@
 A wrong secret is 404 like an address that does not exist; it is counted, its body is not kept. Never a redirect.
 """
 
+import itertools
 import logging
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from gateway.chance import new_reference
 from gateway.clock import now
 from gateway.http.errors import UnknownProvider
 from gateway.http.inbound import MAX_BODY_OCTETS, InboundRequest
@@ -25,6 +27,8 @@ from gateway.webhooks import services
 from gateway.webhooks.services import Handled
 
 logger = logging.getLogger(__name__)
+
+_wrong_secrets = itertools.count(1)
 
 _Act = Callable[[InboundRequest], Handled]
 _FULFIL = "gateway.fulfilment.tasks.fulfil_payments"
@@ -53,17 +57,18 @@ def sms(request: HttpRequest, provider: str, secret: str, door: str) -> HttpResp
 
 @csrf_exempt
 def ussd(request: HttpRequest, provider: str, secret: str, door: str = "") -> HttpResponse:
-    accept = services.accept_session_event if door == "events" else services.accept_hop
-
     def act(inbound: InboundRequest) -> Handled:
-        return accept(provider=ussd_registry.get_provider(provider), request=inbound, now=now())
+        vendor = ussd_registry.get_provider(provider)
+        if door == "events":
+            return services.accept_session_event(provider=vendor, request=inbound, now=now())
+        return services.accept_hop(provider=vendor, request=inbound, new_reference=new_reference, now=now())
 
     return _handle(request, secret, act)
 
 
 def _handle(request: HttpRequest, secret: str, act: _Act) -> HttpResponse:
     if not is_known_secret(secret, settings.HOOK_SECRETS):
-        logger.warning("hook called with a wrong secret")
+        logger.warning("hook called with a wrong secret, %d since this process started", next(_wrong_secrets))
         return HttpResponseNotFound()
     if request.method != "POST":
         return HttpResponse(status=405, headers={"Allow": "POST"})

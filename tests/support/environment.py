@@ -11,7 +11,7 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
 def setting_names() -> set[str]:
-    """The environment variables that `gateway/settings.py` reads: the first argument of `env.*` and of its own readers."""
+    """The environment variables that `gateway/settings.py` reads, by `env` or by a reader of its own."""
     names = set()
     for node in ast.walk(ast.parse((ROOT / "gateway" / "settings.py").read_text())):
         if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).startswith(("env.", "_")):

@@ -77,9 +77,8 @@ class Product:
 
     def start(self, **environment: str) -> None:
         """Start `up` and wait for its ready line. From the main thread: the kernel ends it together with its starter."""
-        output = self.folder / "up.out"
         command = [*with_parent(signal.SIGTERM), sys.executable, str(ROOT / "manage.py"), "up", "--bind", self.bind]
-        with output.open("wb") as out, self.log_file.open("ab") as log:
+        with (self.folder / "up.out").open("wb") as out, self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
                 env=self.environment | environment,
@@ -90,15 +89,14 @@ class Product:
             )
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.stop)
-            line = wait_until(lambda: self._first_line(output), READY_SECONDS, f"the ready line; {self.log()[-2000:]}")
-            self.ready = json.loads(line)
+            self.ready = wait_until(self._ready_line, READY_SECONDS, "the ready line")
             on_failure.pop_all()
 
-    def _first_line(self, output: Path) -> str:
+    def _ready_line(self) -> dict[str, Any]:
         assert self.process
         assert self.process.poll() is None, f"up ended with {self.process.returncode}:\n{self.log()[-2000:]}"
-        text = output.read_text()
-        return text if text.endswith("\n") else ""
+        lines = [line for line in self.output().splitlines(keepends=True) if line.startswith("{")]
+        return json.loads(lines[0]) if lines and lines[0].endswith("\n") else {}
 
     def stop(self) -> float:
         """SIGTERM, and the seconds until `up` had ended; killed with all its children when it takes too long."""
@@ -154,6 +152,10 @@ class Product:
     def log(self) -> str:
         """All that `up` and its children have printed to standard error."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def output(self) -> str:
+        """All that `up` has printed to standard output since it was last started."""
+        return (self.folder / "up.out").read_text()
 
     def active_meter(self, phone: str, place: int = 0) -> dict[str, Any]:
         """The facts of a meter that this phone is linked to."""

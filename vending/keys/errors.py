@@ -26,3 +26,9 @@ class VendingKeyRefused(DomainError):
     """A vending key whose length does not fit its DKGA, or a second key for the same SGC, KRN and KT."""
 
     code = "vending_key_refused"
+
+
+class VendingKeyMissing(DomainError):
+    """No usable vending key for this SGC, KRN and KT."""
+
+    code = "vending_key_missing"

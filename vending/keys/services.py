@@ -15,11 +15,10 @@ from django.conf import settings
 from django.db import transaction
 
 from fleet.audit.services import Act, record
-from vending.keys.errors import KeyEncryptionKeyMissing, PublishedTestKeyRefused, VendingKeyRefused
+from vending.keys.errors import KeyEncryptionKeyMissing, PublishedTestKeyRefused, VendingKeyMissing, VendingKeyRefused
 from vending.keys.models import VendingKey
 from vending.keys.published import is_published
 from vending.keys.sealing import seal, unseal
-from vending.security.ports import VendingKeyMissing
 from vending.sts.base_dates import BaseDate
 from vending.sts.identifiers import KeyExpiryNumber, KeyRevisionNumber, KeyType, SupplyGroupCode
 

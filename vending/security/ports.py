@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vending.kernel.errors import DomainError
+from vending.keys.errors import VendingKeyMissing
 from vending.sts.errors import VendingKeyExpired
 
 __all__ = [
@@ -32,12 +33,6 @@ class SecurityModuleUnavailable(DomainError):
 
     code = "security_module_unavailable"
     retryable = True
-
-
-class VendingKeyMissing(DomainError):
-    """No usable vending key for this SGC, KRN and KT."""
-
-    code = "vending_key_missing"
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from fleet.audit.services import Act, record
 from fleet.meters.models import Meter
 from fleet.meters.services import can_vend
 from vending.kernel.errors import DomainError
+from vending.keys.errors import VendingKeyMissing
 from vending.keys.queries import list_vending_keys
 from vending.ledger.accounts import ENERGY_REVENUE, FIXED_FEE_REVENUE, VAT, WALLET
 from vending.ledger.queries import list_wallets
 from vending.ledger.services import Line, Posting, post
-from vending.security.ports import VendingKeyMissing
 from vending.sts.amounts import amount_for, greatest_amount_within
 from vending.tariffs.engine import Split, split_money
 from vending.tariffs.models import FixedFeeCharge, Tariff

@@ -194,7 +194,7 @@ class DarajaProvider:
         if not is_plain_text or not is_short:
             raise UnreadableCallback("not an amount", field="amount")
         try:
-            amount_minor = parse_minor(value, self.currency)
+            amount_minor = parse_minor(value.strip() if isinstance(value, str) else value, self.currency)
         except MoneyError:
             raise UnreadableCallback("not an amount", field="amount") from None
         if amount_minor <= 0:

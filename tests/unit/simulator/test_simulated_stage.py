@@ -25,7 +25,7 @@ elif command != "migrate":
 """
 
 
-def stage_in(folder: Path, *, stay: bool = False, **environment: str) -> tuple[Stage, Children]:
+def stage_in(folder: Path, environment: dict[str, str], *, stay: bool = False) -> tuple[Stage, Children]:
     (folder / "manage.py").write_text(MANAGE)
     children = Children(StopSignals())
     return Stage(children, root=folder, environment=environment, stay=stay), children
@@ -37,7 +37,14 @@ def written(folder: Path, command: str) -> dict[str, Any]:
 
 
 def test_stage_starts_the_commands_with_the_simulator_as_every_vendor(tmp_path: Path) -> None:
-    stage, children = stage_in(tmp_path, DATABASE_URL="postgres://x", BROKER_URL="redis://x", SECRET_KEY="s", LANG="C")
+    given = {
+        "DATABASE_URL": "postgres://x",
+        "BROKER_URL": "redis://x",
+        "SECRET_KEY": "s",
+        "LANG": "C",
+        "no_proxy": "intranet",
+    }
+    stage, children = stage_in(tmp_path, given)
     try:
         stage.start()
         books = stage.verify_books()
@@ -49,6 +56,7 @@ def test_stage_starts_the_commands_with_the_simulator_as_every_vendor(tmp_path: 
     assert product["AFRICASTALKING_BASE_URL"] == product["MPESA_BASE_URL"] == stage.simulator_url
     assert (product["TOKENI_MODE"], product["PUBLIC_BASE_URL"]) == ("demo", stage.product_url)
     assert (product["MPESA_SHORT_CODE"], product["LANG"]) == ("555555", "C")
+    assert product["no_proxy"] == product["NO_PROXY"] == "intranet,127.0.0.1,localhost"
     assert {"DATABASE_URL", "BROKER_URL", "SECRET_KEY"}.isdisjoint(product)
     assert written(tmp_path, "up")["argv"] == ["up", "--bind", stage.product_url.removeprefix("http://")]
     assert "--memory" not in written(tmp_path, "simulator")["argv"]
@@ -59,7 +67,7 @@ def test_stage_starts_the_commands_with_the_simulator_as_every_vendor(tmp_path: 
 def test_stage_that_stays_keeps_other_servers_only_in_a_mode_that_says_so(
     tmp_path: Path, mode: dict[str, str], kept: bool
 ) -> None:
-    stage, children = stage_in(tmp_path, stay=True, DATABASE_URL="postgres://x", **mode)
+    stage, children = stage_in(tmp_path, {"DATABASE_URL": "postgres://x"} | mode, stay=True)
     try:
         stage.start()
     finally:
@@ -70,7 +78,7 @@ def test_stage_that_stays_keeps_other_servers_only_in_a_mode_that_says_so(
 
 
 def test_stage_command_that_fails_is_named(tmp_path: Path) -> None:
-    stage, children = stage_in(tmp_path, BREAK="1")
+    stage, children = stage_in(tmp_path, {"BREAK": "1"})
 
     with pytest.raises(StartError, match=r"(?s)load_demo ended with 1.*no key"):
         stage.start()
