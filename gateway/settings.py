@@ -119,6 +119,7 @@ WHITENOISE_USE_FINDERS = True
 
 # Operators
 AUTH_USER_MODEL = "fleet.Operator"
+CSRF_FAILURE_VIEW = "gateway.dashboard.errors.csrf_failure"
 LOGIN_URL = "/dashboard/login/"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/dashboard/login/"

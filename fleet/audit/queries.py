@@ -17,7 +17,8 @@ def find_broken_seals() -> Iterator[str]:
     for seal in AuditSeal.objects.order_by("pk").iterator():
         entries = list(AuditEntry.objects.filter(seal=seal).order_by("pk"))
         if len(entries) != seal.entry_count or digest_of(previous, entries) != seal.digest:
-            yield f"audit seal:{seal.pk}: its {seal.entry_count} entries are not what was sealed"
+            left = f"audit_entry:{entries[0].pk} to {entries[-1].pk}" if entries else "none left"
+            yield f"audit_seal:{seal.pk}: its {seal.entry_count} entries ({left}) are not what was sealed"
         previous = seal.digest
 
 

@@ -42,11 +42,13 @@ def digest_of(previous: str, entries: Iterable[AuditEntry]) -> str:
 def seal_entries(*, now: datetime, limit: int = 2000) -> int:
     """Seal the entries that no seal covers yet, in order of id; returns how many. Idempotent: none left, none sealed.
 
-    The last seal's row is locked, so that two sealers make one chain. An entry that commits late is taken by a later
+    The oldest entry's row is locked, so that two sealers make one chain: it is the same row for both, while the last
+    seal is another one by the time the second has waited for the first. An entry that commits late is taken by a later
     seal: what a seal covers is written on the entries, not guessed from their ids.
     """
-    last = AuditSeal.objects.select_for_update().order_by("-pk").first()
-    entries = list(AuditEntry.objects.select_for_update(skip_locked=True).filter(seal=None).order_by("pk")[:limit])
+    AuditEntry.objects.select_for_update().order_by("pk").first()
+    last = AuditSeal.objects.order_by("-pk").first()
+    entries = list(AuditEntry.objects.filter(seal=None).order_by("pk")[:limit])
     if not entries:
         return 0
     digest = digest_of(last.digest if last else GENESIS, entries)

@@ -37,9 +37,5 @@ def list_phones_of_meters(meter_ids: Collection[int]) -> dict[int, list[tuple[st
     return phones
 
 
-def is_linked(meter_id: int, phone_e164: str) -> bool:
-    return MeterPhone.objects.filter(meter_id=meter_id, phone__e164=phone_e164).exists()
-
-
 def _with_names() -> "QuerySet[Meter]":
     return Meter.objects.select_related("customer", "site")

@@ -1,21 +1,29 @@
 """Whether the books are true: every payment ends once, every token has its money, every row says what the others say.
 
-Each check yields a line for each row that contradicts another; nothing is written. The rows are read as a stream, so
-the size of the tables does not matter, only the time.
+Each check yields a line for each row that contradicts another, and names the rows; nothing is written, no key is
+needed. The rows are read as a stream, so the size of the tables does not matter, only the time. What cannot be found:
+audit entries of the last half minute that were removed before a seal covered them, and the removal of the last seals
+with all of their entries.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import NamedTuple, TypeVar
 
+from django.db import connection, transaction
 from django.db.models import Count, F, Max, Model, Q, QuerySet, Sum
 
 from fleet.audit.models import AuditEntry
 from fleet.audit.queries import find_broken_seals
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
+from gateway.payments.ports import Door
+from gateway.sms import services as sms
 from gateway.sms.models import Message
-from gateway.sms.texts import group_digits
 from gateway.webhooks.models import Callback
+from vending.kernel.errors import DomainError
 from vending.ledger.accounts import (
     ENERGY_REVENUE,
     FIXED_FEE_REVENUE,
@@ -26,91 +34,217 @@ from vending.ledger.accounts import (
 )
 from vending.ledger.models import LedgerEntry, LedgerLine
 from vending.sts.amounts import tenths_of
+from vending.tariffs.engine import price_of
 from vending.tariffs.models import FixedFeeCharge
+from vending.tariffs.queries import month_of, prices_of
+from vending.tokens import services as tokens
 from vending.tokens.models import Authority, MeterTid, Token
-from vending.tokens.services import fingerprint_of
+from vending.vends import services as sales
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 
 _BATCH = 500
+_WITHOUT_MONEY = (PaymentState.EXPECTED, PaymentState.DECLINED, PaymentState.UNKNOWN)
+# What is booked for a payment in a state. The others book nothing: no refund or reversal is made yet.
+_BOOKED_AS: Mapping[str, tuple[list[str], ...]] = {
+    PaymentState.SUSPENSE: (["suspense"],),
+    PaymentState.REFUND_PENDING: (["suspense"],),
+    PaymentState.ALLOCATED: (["allocated"], ["suspense", "allocated"]),
+}
+_STATES_AFTER_ACT: Mapping[str, Collection[str]] = {
+    **{f"payment.{state.lower()}": (state,) for state in PaymentState},
+    "vend.funded": (VendState.FUNDED, VendState.ISSUING, VendState.HELD),
+    "vend.held": (VendState.HELD, VendState.ISSUING),
+    "vend.issued": (VendState.ISSUED,),
+    "vend.cancelled": (VendState.CANCELLED,),
+}
+_CAUSE = re.compile(r"payment:([1-9][0-9]{0,17}):(?:suspense|allocated)")
+_WITH_CODE = ("token", "resend")
 Row = TypeVar("Row", bound=Model)
-_Lines = dict[str, int]
+StatedRow = TypeVar("StatedRow", Payment, Vend)
+# What is booked, by account and meter.
+_Lines = dict[tuple[str, int | None], int]
+
+
+class _Entry(NamedTuple):
+    """A ledger entry. Equal to another one if it says the same of the money."""
+
+    id: int
+    currency: str
+    lines: _Lines
+
+    def __str__(self) -> str:
+        return ", ".join(f"{_place(*place)} {amount}" for place, amount in sorted(self.lines.items(), key=str))
 
 
 def list_differences() -> Iterator[str]:
-    """A line for each difference found, check by check."""
-    for check in _CHECKS:
-        yield from check()
+    """A line for each difference found, check by check, all of them as the database is at this moment."""
+    with _one_moment():
+        for check in _CHECKS:
+            yield from check()
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """Read one state of the database while sales go on, and let them: else a sale in between would be a difference.
+
+    Inside of a caller's transaction the caller's moment holds.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")  # not IMMEDIATE, by which every sale would wait for us
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+    else:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
 
 
 def find_unbalanced_entries() -> Iterator[str]:
     """Every entry sums to nothing, and has lines."""
     sums = LedgerEntry.objects.annotate(total=Sum("lines__amount_minor"), count=Count("lines"))
     for entry in sums.filter(~Q(total=0) | Q(count=0)).iterator():
-        yield f"ledger_entry:{entry.pk} ({entry.cause}): its lines sum to {entry.total}, not to 0"
+        yield f"ledger_entry:{entry.pk} ({entry.cause}): its {entry.count} lines sum to {entry.total}, not to 0"
+
+
+def find_unexplained_entries() -> Iterator[str]:
+    """Every entry is booked for a payment that exists."""
+    for entries in _batches(LedgerEntry.objects.all()):
+        payment_ids = {entry.pk: int(cause[1]) for entry in entries if (cause := _CAUSE.fullmatch(entry.cause))}
+        known = set(Payment.objects.filter(pk__in=set(payment_ids.values())).values_list("pk", flat=True))
+        for entry in entries:
+            if payment_ids.get(entry.pk) not in known:
+                yield f"ledger_entry:{entry.pk} ({entry.cause}): no payment stands behind it"
 
 
 def find_unbooked_payments() -> Iterator[str]:
-    """Money that reached us is booked once, in full, and for the meter it went to; other rows are not booked at all."""
+    """Money that reached us is booked once, in full, for what it bought and the meter it went to; nothing else is."""
     for payments in _batches(Payment.objects.all()):
-        booked = _booked([cause for p in payments for cause in (_allocated(p), _suspended(p))])
+        booked = _booked([_cause(payment, kind) for payment in payments for kind in ("suspense", "allocated")])
+        vends = _vends_of(payments)
         for payment in payments:
-            yield from _check_payment(payment, booked)
+            yield from _check_payment(payment, vends.get(str(payment.pk)), booked)
 
 
-def _check_payment(payment: Payment, booked: dict[str, _Lines]) -> Iterator[str]:
+def _check_payment(payment: Payment, vend: Vend | None, booked: Mapping[str, _Entry]) -> Iterator[str]:
     name = f"payment:{payment.pk}"
-    is_allocated, was_lost = _allocated(payment) in booked, _suspended(payment) in booked
-    if is_allocated != (payment.state in (PaymentState.ALLOCATED, PaymentState.REVERSED)):
-        yield f"{name}: is {payment.state}, but its allocation is {'' if is_allocated else 'not '}booked"
-    if payment.state == PaymentState.SUSPENSE and not was_lost:
-        yield f"{name}: is SUSPENSE, but not booked there"
-    for cause in filter(booked.__contains__, (_suspended(payment), _allocated(payment))):
-        source = SUSPENSE if was_lost and cause == _allocated(payment) else provider_float(payment.provider)
-        if booked[cause].get(source) != payment.amount_minor:
-            yield f"{name}: is {payment.amount_minor}, but {booked[cause].get(source, 0)} is booked as {cause}"
+    if payment.receipt and payment.state in _WITHOUT_MONEY:
+        yield f"{name}: is {payment.state}, but has a receipt"
+    kinds = [kind for kind in ("suspense", "allocated") if _cause(payment, kind) in booked]
+    if kinds not in _BOOKED_AS.get(payment.state, ([],)):
+        yield f"{name}: is {payment.state}, but {' and '.join(kinds) or 'nothing'} is booked for it"
+    for kind in kinds:
+        entry = booked[_cause(payment, kind)]
+        lines = _suspense_lines(payment) if kind == "suspense" else _sale_lines(payment, vend, "suspense" in kinds)
+        right = _Entry(entry.id, payment.currency, lines)
+        if entry != right:
+            names = f"{name} and vend:{vend.pk}" if vend and kind == "allocated" else name
+            yield f"{names}: ledger_entry:{entry.id} ({_cause(payment, kind)}) is {entry}, but should be {right}"
 
 
 def find_unjournalled_payments() -> Iterator[str]:
     """Every receipt came in through a door, and the journal has its body."""
     for payments in _batches(Payment.objects.exclude(receipt=None)):
         receipts = {payment.receipt for payment in payments}
-        seen = set(Callback.objects.filter(subject__in=receipts).values_list("subject", flat=True))
-        yield from (
-            f"payment:{p.pk}: no callback in the journal names its receipt" for p in payments if p.receipt not in seen
-        )
+        seen = set(Callback.objects.filter(subject__in=receipts).values_list("provider", "subject"))
+        for payment in payments:
+            if (payment.provider, payment.receipt) not in seen:
+                yield f"payment:{payment.pk}: no callback in the journal names its receipt"
+
+
+def find_unanswered_callbacks() -> Iterator[str]:
+    """What the journal says we took is a payment, by its receipt or its prompt."""
+    taken = Callback.objects.filter(
+        door__in=(Door.CONFIRMATION, Door.STK), outcome__in=("accepted", "repeated", "conflict")
+    ).defer("body")
+    for callbacks in _batches(taken):
+        subjects = {callback.subject for callback in callbacks}
+        payments = Payment.objects.filter(Q(receipt__in=subjects) | Q(checkout_id__in=subjects))
+        known = {
+            (provider, name)
+            for provider, *names in payments.values_list("provider", "receipt", "checkout_id")
+            for name in names
+        }
+        for callback in callbacks:
+            if (callback.provider, callback.subject) not in known:
+                yield f"callback:{callback.pk}: was {callback.outcome}, but its subject is no payment's"
+
+
+def find_wrong_states() -> Iterator[str]:
+    """Payments and sales are in the state to which their last audited act brought them."""
+    for payments in _batches(Payment.objects.all()):
+        yield from _check_states("payment", payments)
+    for vends in _batches(Vend.objects.all()):
+        yield from _check_states("vend", vends)
+
+
+def _check_states(kind: str, rows: Sequence[StatedRow]) -> Iterator[str]:
+    acts = AuditEntry.objects.filter(act__in=_STATES_AFTER_ACT, subject__in=[f"{kind}:{row.pk}" for row in rows])
+    last = dict(acts.order_by("pk").values_list("subject", "act"))
+    for row in rows:
+        act = last.get(f"{kind}:{row.pk}", "")
+        if row.state not in _STATES_AFTER_ACT.get(act, ()):
+            yield f"{kind}:{row.pk}: is {row.state}, but its audit trail ends with {act or 'nothing'}"
 
 
 def find_wrong_vends() -> Iterator[str]:
-    """Every sale has its payment, of the same amount and meter, and its parts are what is booked."""
-    for vends in _batches(Vend.objects.select_related("authority")):
-        payments = _payments_of(vends)
-        booked = _booked([f"payment:{vend.authority.reference}:allocated" for vend in vends])
-        charged = set(FixedFeeCharge.objects.filter(vend__in=vends).values_list("vend_id", flat=True))
+    """Every sale has its payment, of the same amount and meter, at the tariff's price, and the month's fee once."""
+    for vends in _batches(Vend.objects.select_related("authority", "tariff", "meter__site")):
+        payments = _payments_of([vend.authority for vend in vends])
+        charges = {charge.vend_id: charge for charge in FixedFeeCharge.objects.filter(vend__in=vends)}
+        funded = _details("vend.funded", "vend_sha256", [f"vend:{vend.pk}" for vend in vends])
         for vend in vends:
-            payment = payments.get(vend.authority.reference)
-            if payment is None or (payment.amount_minor, payment.meter_id) != (vend.paid_minor, vend.meter_id):
-                yield f"vend:{vend.pk}: its payment is not of the same amount and meter"
-            if _parts(vend) != _sold_part(booked.get(f"payment:{vend.authority.reference}:allocated", {})):
-                yield f"vend:{vend.pk}: its parts are not what is booked"
-            if bool(vend.fee_minor) != (vend.pk in charged):
-                yield f"vend:{vend.pk}: its fixed fee and the month's charge disagree"
+            if funded.get(f"vend:{vend.pk}") != sales.fingerprint_of(vend):
+                yield f"vend:{vend.pk}: what it sold for what is not what was funded"
+            yield from _check_vend(vend, payments.get(vend.authority_id), charges.get(vend.pk))
+
+
+def _check_vend(vend: Vend, payment: Payment | None, charge: FixedFeeCharge | None) -> Iterator[str]:
+    name = f"vend:{vend.pk}"
+    sold = (vend.paid_minor, vend.currency, vend.meter_id)
+    if payment is None:
+        yield f"{name}: authority:{vend.authority_id} names no payment"
+    elif (payment.amount_minor, payment.currency, payment.meter_id) != sold:
+        yield f"{name}: payment:{payment.pk} is not of the same amount, currency and meter"
+    if price_of(prices_of(vend.tariff), vend.energy_kwh_tenths) != (vend.net_minor, vend.vat_minor):
+        yield f"{name}: its net and VAT are not what its energy costs by tariff:{vend.tariff_id}"
+    kept = (charge.meter_id, charge.month_date) if charge else None
+    if kept != _month_charged(vend):
+        what = f"fixed_fee_charge:{charge.pk}" if charge else "no charge"
+        yield f"{name}: its fixed fee is {vend.fee_minor}, but {what} is kept for its meter and month"
+
+
+def _month_charged(vend: Vend) -> tuple[int, date] | None:
+    return (vend.meter_id, month_of(vend.funded_at, vend.meter.site.timezone)) if vend.fee_minor else None
 
 
 def find_wrong_tokens() -> Iterator[str]:
-    """Every token has a sale, carries the energy sold, and its digits are those that were verified and sent."""
-    for tokens in _batches(Token.objects.select_related("authority__vend")):
-        fingerprints = _fingerprints([f"vend:{t.authority.vend.pk}" for t in tokens if hasattr(t.authority, "vend")])
-        for token in tokens:
-            vend = getattr(token.authority, "vend", None)
+    """Every token has a sale, carries the energy sold, and is in every field what was verified and sent."""
+    for batch in _batches(Token.objects.select_related("authority__vend")):
+        vends = {token.pk: getattr(token.authority, "vend", None) for token in batch}
+        verified = _details("vend.issued", "token_sha256", [f"vend:{vend.pk}" for vend in vends.values() if vend])
+        for token in batch:
+            vend = vends[token.pk]
             if vend is None:
-                yield f"token:{token.pk}: no sale stands behind its authority"
+                yield f"token:{token.pk}: no sale stands behind authority:{token.authority_id}"
                 continue
-            if (tenths_of(token.amount_field), token.meter_id) != (vend.energy_kwh_tenths, vend.meter_id):
+            if (_energy_in(token), token.meter_id) != (vend.energy_kwh_tenths, vend.meter_id):
                 yield f"token:{token.pk}: its energy or meter is not that of vend:{vend.pk}"
-            is_issued = vend.state == VendState.ISSUED
-            if is_issued and fingerprints.get(f"vend:{vend.pk}") != fingerprint_of(token.digits):
-                yield f"token:{token.pk}: its digits are not those that were verified"
+            if vend.state == VendState.ISSUED and verified.get(f"vend:{vend.pk}") != tokens.fingerprint_of(token):
+                yield f"token:{token.pk}: is not the one that was verified for vend:{vend.pk}"
+
+
+def _energy_in(token: Token) -> int | None:
+    try:
+        return tenths_of(token.amount_field)
+    except DomainError:
+        return None
 
 
 def find_missing_tokens() -> Iterator[str]:
@@ -122,14 +256,14 @@ def find_missing_tokens() -> Iterator[str]:
 
 
 def find_wrong_tids() -> Iterator[str]:
-    """The last TID kept for a meter is the greatest that it was given."""
+    """The last TID kept for a meter is not below one that it was given (above it may be: TIDs can be skipped)."""
     greatest = Token.objects.values("meter_id", "base_date").annotate(tid=Max("tid")).order_by()
     kept = {(row.meter_id, row.base_date): row for row in MeterTid.objects.iterator()}
     for token in greatest.iterator():
         row = kept.get((token["meter_id"], token["base_date"]))
         if row is None or row.last_tid < token["tid"]:
             name = f"meter_tid:{row.pk}" if row else f"meter:{token['meter_id']}"
-            yield f"{name}: its last TID is below one that was given"
+            yield f"{name}: the last TID kept for it is below one that was given"
 
 
 def find_negative_wallets() -> Iterator[str]:
@@ -140,58 +274,81 @@ def find_negative_wallets() -> Iterator[str]:
 
 
 def find_wrong_messages() -> Iterator[str]:
-    """A message that carries a code carries the digits of its sale."""
-    with_code = Message.objects.filter(kind__in=("token", "resend")).select_related("vend__authority__token")
-    for message in with_code.iterator(chunk_size=_BATCH):
-        token = message.vend.authority.token if message.vend else None
-        if token is None or not message.body.startswith(group_digits(token.digits) + "\n"):
-            yield f"message:{message.pk}: the code in it is not that of its sale"
+    """Every text is what was queued, for the same phone; one that carries a code carries the digits of its sale."""
+    for messages in _batches(Message.objects.select_related("vend__authority__token")):
+        queued = _details("message.queued", "text_sha256", [f"message:{message.pk}" for message in messages])
+        for message in messages:
+            if queued.get(f"message:{message.pk}") != sms.fingerprint_of(message):
+                yield f"message:{message.pk}: its text or phone is not what was queued"
+            if message.kind in _WITH_CODE and not _carries_its_code(message):
+                yield f"message:{message.pk}: the code in it is not that of its sale"
 
 
-def _allocated(payment: Payment) -> str:
-    return f"payment:{payment.pk}:allocated"
+def _carries_its_code(message: Message) -> bool:
+    token = getattr(message.vend.authority, "token", None) if message.vend else None
+    first_line = message.body.partition("\n")[0]
+    return token is not None and token.digits != "" and first_line.replace(" ", "") == token.digits
 
 
-def _suspended(payment: Payment) -> str:
-    return f"payment:{payment.pk}:suspense"
+def _cause(payment: Payment, kind: str) -> str:
+    return f"payment:{payment.pk}:{kind}"
 
 
-def _booked(causes: list[str]) -> dict[str, _Lines]:
-    """The lines of each of these causes that is booked, summed by account."""
-    booked: dict[str, _Lines] = {
-        cause: {} for cause in LedgerEntry.objects.filter(cause__in=causes).values_list("cause", flat=True)
-    }
-    lines = LedgerLine.objects.filter(entry__cause__in=causes).values("account").annotate(cause=F("entry__cause"))
+def _booked(causes: list[str]) -> dict[str, _Entry]:
+    """The entries of those of these causes that are booked, their lines summed by account and meter."""
+    entries = LedgerEntry.objects.filter(cause__in=causes).values_list("cause", "pk", "currency")
+    booked = {cause: _Entry(pk, currency, {}) for cause, pk, currency in entries}
+    lines = LedgerLine.objects.filter(entry__cause__in=causes).values("account", "meter_id", cause=F("entry__cause"))
     for row in lines.annotate(total=Sum("amount_minor")).order_by():
-        booked[row["cause"]][row["account"]] = row["total"]
+        booked[row["cause"]].lines[row["account"], row["meter_id"]] = row["total"]
     return booked
 
 
-def _parts(vend: Vend) -> _Lines:
-    parts = {
-        WALLET: vend.wallet_used_minor - vend.kept_minor,
-        ENERGY_REVENUE: -vend.net_minor,
-        VAT: -vend.vat_minor,
-        FIXED_FEE_REVENUE: -vend.fee_minor,
-    }
-    return {account: amount for account, amount in parts.items() if amount}
-
-
-def _sold_part(lines: _Lines) -> _Lines:
-    """An allocation's lines without the account that the money came from."""
+def _suspense_lines(payment: Payment) -> _Lines:
     return {
-        account: amount for account, amount in lines.items() if amount and not account.startswith(("float:", SUSPENSE))
+        (provider_float(payment.provider), None): payment.amount_minor,
+        (SUSPENSE, None): -payment.amount_minor,
     }
 
 
-def _payments_of(vends: list[Vend]) -> dict[str, Payment]:
-    references = [vend.authority.reference for vend in vends if vend.authority.kind == "payment"]
-    return {str(payment.pk): payment for payment in Payment.objects.filter(pk__in=references)}
+def _sale_lines(payment: Payment, vend: Vend | None, was_lost: bool) -> _Lines:
+    """What a payment became: the parts of its sale, or money in the wallet where it bought nothing."""
+    source = SUSPENSE if was_lost else provider_float(payment.provider)
+    parts = {WALLET: -payment.amount_minor}
+    if vend:
+        parts = {
+            WALLET: vend.wallet_used_minor - vend.kept_minor,
+            ENERGY_REVENUE: -vend.net_minor,
+            VAT: -vend.vat_minor,
+            FIXED_FEE_REVENUE: -vend.fee_minor,
+        }
+    bought: _Lines = {(account, payment.meter_id): amount for account, amount in parts.items() if amount}
+    return {(source, None): payment.amount_minor} | bought
 
 
-def _fingerprints(subjects: list[str]) -> dict[str, str]:
-    issued = AuditEntry.objects.filter(act="vend.issued", subject__in=subjects)
-    return {entry.subject: entry.details.get("digits_sha256", "") for entry in issued}
+def _place(account: str, meter_id: int | None) -> str:
+    return f"{account} of meter:{meter_id}" if meter_id else account
+
+
+def _vends_of(payments: Sequence[Payment]) -> dict[str, Vend]:
+    """The sale that each of these payments became, by the payment's id as text."""
+    references = [str(payment.pk) for payment in payments]
+    vends = Vend.objects.filter(authority__kind="payment", authority__reference__in=references)
+    return {vend.authority.reference: vend for vend in vends.select_related("authority")}
+
+
+def _payments_of(authorities: Sequence[Authority]) -> dict[int, Payment]:
+    """The payment that each of these authorities names, by the authority's id."""
+    numbers = {a.reference for a in authorities if a.reference.isdecimal() and len(a.reference) < 19}
+    payments = {str(payment.pk): payment for payment in Payment.objects.filter(pk__in=numbers)}
+    named = ((a.pk, payments.get(a.reference)) for a in authorities if a.kind == "payment")
+    return {authority_id: payment for authority_id, payment in named if payment}
+
+
+def _details(act: str, name: str, subjects: list[str]) -> dict[str, object]:
+    """One detail of the last such act on each of these rows."""
+    entries = AuditEntry.objects.filter(act=act, subject__in=subjects).order_by("pk")
+    return {entry.subject: entry.details.get(name) for entry in entries if isinstance(entry.details, dict)}
 
 
 def _batches(rows: QuerySet[Row]) -> Iterator[list[Row]]:
@@ -204,8 +361,11 @@ def _batches(rows: QuerySet[Row]) -> Iterator[list[Row]]:
 
 _CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     find_unbalanced_entries,
+    find_unexplained_entries,
     find_unbooked_payments,
     find_unjournalled_payments,
+    find_unanswered_callbacks,
+    find_wrong_states,
     find_wrong_vends,
     find_wrong_tokens,
     find_missing_tokens,

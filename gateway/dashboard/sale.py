@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -26,13 +27,13 @@ from gateway.http.phones import mask
 from gateway.payments.queries import get_payment
 from gateway.relay import wake
 from gateway.sms.queries import list_messages_of_vend
+from gateway.sms.texts import group_digits
 from vending.kernel.errors import DomainError
 from vending.vends.lifecycle import VendState
 from vending.vends.queries import get_vend
 
 SEND_MESSAGES = "gateway.sms.tasks.send_messages"
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_GROUP = 4
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class Text:
 
 @dataclass(frozen=True)
 class PaidBy:
+    """`confirmed_at` is when we learned that the money had moved: from then on somebody waits."""
+
     id: int
+    confirmed_at: datetime | None
     receipt: str
     provider: str
     payer: str
@@ -112,19 +116,21 @@ def get_sale_page(clock: PageClock, vend_id: int) -> SalePage | None:
     zone = vend.meter.site.timezone
     is_issued, is_over = vend.state == VendState.ISSUED, vend.state in (VendState.ISSUED, VendState.CANCELLED)
     payment_id = int(vend.authority.reference) if vend.authority.kind == AUTHORITY_KIND else None
+    paid_by = _get_paid_by(payment_id) if payment_id else None
+    waits_since = (paid_by.confirmed_at if paid_by else None) or vend.funded_at
     texts = _list_texts(clock, vend_id, zone)
     return SalePage(
         id=vend.pk,
         state=words.vend_state(vend.state),
         reason=words.held_reason(vend.held_reason),
-        age="" if is_over else clock.age(vend.funded_at),
+        age="" if is_over else clock.age(waits_since),
         next_try="" if is_over else words.next_try(clock, vend.next_try_at, vend.leased_until),
         meter=vend.meter.drn,
         customer=vend.meter.customer.name if vend.meter.customer else "",
         site=vend.meter.site.name,
         funded_at=clock.moment(vend.funded_at, zone),
         units=words.units(vend.energy_kwh_tenths),
-        code=_grouped(vend.authority.token.digits) if is_issued else "",
+        code=group_digits(vend.authority.token.digits) if is_issued else "",
         money_in=_lines(vend.currency, ("Paid", vend.paid_minor), ("From the wallet", vend.wallet_used_minor)),
         money_out=_lines(
             vend.currency,
@@ -133,14 +139,10 @@ def get_sale_page(clock: PageClock, vend_id: int) -> SalePage | None:
             ("Fixed fee", vend.fee_minor),
             ("Kept in the wallet", vend.kept_minor),
         ),
-        paid_by=_get_paid_by(payment_id) if payment_id else None,
+        paid_by=paid_by,
         texts=texts,
         events=_list_events(clock, vend_id, payment_id, texts, zone, vend.currency),
     )
-
-
-def _grouped(digits: str) -> str:
-    return " ".join(digits[start : start + _GROUP] for start in range(0, len(digits), _GROUP))
 
 
 def _lines(currency: str, *parts: tuple[str, int]) -> list[Line]:
@@ -155,6 +157,7 @@ def _get_paid_by(payment_id: int) -> PaidBy | None:
         return None
     return PaidBy(
         id=payment.pk,
+        confirmed_at=payment.confirmed_at,
         receipt=payment.receipt or "",
         provider=payment.provider,
         payer=words.payer(payment.payer_e164, payment.payer_masked, payment.payer_sha256),

@@ -29,6 +29,13 @@ _ACTS = {
     "message.failed": "SMS failed",
     "message.expired": "SMS given up",
 }
+_WHYS = {
+    "ambiguous": "no clear answer",
+    "permanent": "refused for good",
+    "stopped": "the account at the provider is stopped",
+    "transient": "to be tried again",
+    "unanswered": "no answer and no report",
+}
 _OPERATOR = "operator:"
 
 
@@ -99,5 +106,5 @@ def _detail(act: str, details: Mapping[str, object], currency: str) -> str:
         elif name == "reason":
             said.append(words.held_reason(str(value)))
         elif name == "why" and not act.endswith(f".{value}"):
-            said.append(str(value))
+            said.append(_WHYS.get(str(value), str(value)))
     return ", ".join(said)

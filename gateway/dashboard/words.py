@@ -3,6 +3,7 @@
 Pages show at most the last three digits of a phone, also where a payer typed a phone as the account.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -181,5 +182,5 @@ def next_try(clock: PageClock, next_try_at: datetime | None, leased_until: datet
     if next_try_at is None:
         return "none: a person must act"
     if next_try_at > clock.now:
-        return f"in {age_words(int((next_try_at - clock.now).total_seconds()) + 1)}"
+        return f"in {age_words(math.ceil((next_try_at - clock.now).total_seconds()))}"
     return f"due for {clock.age(next_try_at)}, waits for a worker"

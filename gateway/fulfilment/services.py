@@ -29,6 +29,7 @@ from gateway.payments.locks import claim_payments, lock_payments
 from gateway.payments.models import Payment
 from gateway.payments.queries import find_meters, list_payments
 from gateway.payments.services import postpone_payment
+from vending.kernel.errors import DomainError
 from vending.ledger.accounts import SUSPENSE, provider_float
 from vending.ledger.services import Line, Posting, post
 from vending.security.ports import SecurityModule
@@ -103,7 +104,7 @@ def _allocate_all(payment_ids: Sequence[int], tools: Tools) -> Allocated:
     except Exception as error:
         logger.exception("allocation of %d payments failed", len(payment_ids))
         if len(payment_ids) == 1:
-            postpone_payment(payment_id=payment_ids[0], reason=type(error).__name__, now=tools.clock())
+            postpone_payment(payment_id=payment_ids[0], reason=error.code if isinstance(error, DomainError) else type(error).__name__, now=tools.clock())
             return Allocated([], [])
         parts = [_allocate_all([payment_id], tools) for payment_id in payment_ids]
         return Allocated([v for part in parts for v in part.vend_ids], [m for part in parts for m in part.message_ids])

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
@@ -57,7 +57,10 @@ def lock_payment_of_receipt(provider: str, receipt: str) -> Payment | None:
 def lock_open_purchase(
     *, provider: str, amount_minor: int, reference: str = "", payer_e164: str = "", payer_sha256: str = ""
 ) -> Payment | None:
-    """The oldest purchase that waits for exactly this money, by our reference or by the payer."""
+    """The oldest purchase that waits for exactly this money, by our reference or by the payer.
+
+    By the payer alone, one that has no checkout yet comes first: the others will hear of their own.
+    """
     waiting = Payment.objects.select_for_update().filter(
         provider=provider, amount_minor=amount_minor, state__in=[PaymentState.EXPECTED, PaymentState.UNKNOWN]
     )
@@ -67,7 +70,8 @@ def lock_open_purchase(
         waiting = waiting.filter(payer_e164=payer_e164)
     if payer_sha256:
         waiting = waiting.filter(payer_sha256=payer_sha256)
-    return waiting.order_by("pk").first()
+    order = [Case(When(checkout_id=None, then=0), default=1)] if payer_e164 else []
+    return waiting.order_by(*order, "pk").first()
 
 
 def _free(now: datetime) -> models.QuerySet[Payment]:

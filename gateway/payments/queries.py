@@ -1,19 +1,18 @@
 """What can be asked about payments."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fleet.meters.models import Meter
 from fleet.meters.queries import list_meters_by_drn
+from gateway.http.phones import msisdn_sha256
 from gateway.payments.account_text import list_drns
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
+from gateway.payments.ports import Payer
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-
-WAITING = (PaymentState.CONFIRMED, PaymentState.SUSPENSE, PaymentState.EXPECTED, PaymentState.UNKNOWN)
 
 
 def find_meters(account_texts: list[str]) -> dict[str, Meter | None]:
@@ -32,6 +31,11 @@ def reference_in(account_text: str) -> str:
     return account_text.strip().upper()[:20]
 
 
+def sha256_of(payer: Payer) -> str:
+    """The hash by which a payer is known, also where the operator shows the number itself; empty for nobody."""
+    return msisdn_sha256(payer.e164) if payer.e164 else payer.sha256
+
+
 def find_open_purchase_meter(provider: str, reference: str) -> Meter | None:
     """The meter of the newest open purchase with this reference, for a validation that names it."""
     purchases = Payment.objects.filter(
@@ -47,15 +51,6 @@ def get_payment(payment_id: int) -> Payment | None:
 
 def list_payments(payment_ids: Iterable[str | int]) -> list[Payment]:
     return list(Payment.objects.filter(pk__in=list(payment_ids)))
-
-
-def list_payments_since(since: datetime, limit: int) -> list[Payment]:
-    return list(_whole().filter(started_at__gte=since).order_by("-pk")[:limit])
-
-
-def list_waiting_payments(limit: int) -> list[Payment]:
-    """Payments that have not come to an end, the oldest first."""
-    return list(_whole().filter(state__in=WAITING).order_by("started_at")[:limit])
 
 
 def list_open_purchases(meter_id: int, payer_e164: str, limit: int) -> list[Payment]:

@@ -25,7 +25,7 @@ from gateway.payments.locks import (
 )
 from gateway.payments.models import Payment
 from gateway.payments.ports import Outcome, PaymentClaim, PushOutcome, PushRequest, PushResult
-from gateway.payments.queries import find_meters
+from gateway.payments.queries import find_meters, sha256_of
 from gateway.payments.registry import get_provider
 
 LONGEST_REFERENCE = 12
@@ -85,12 +85,13 @@ def confirm_payment(*, claim: PaymentClaim, reference: str, actor: str, now: dat
     known = lock_payment_of_receipt(claim.provider, claim.receipt)
     if known:
         outcome = _repeat(known, claim, actor, now)
-        return Accepted(known.pk if _lend_account(known, claim, actor, now) else None, outcome)
+        is_lent = outcome == "repeated" and _lend_account(known, claim, actor, now)
+        return Accepted(known.pk if is_lent else None, outcome)
     purchase = reference and lock_open_purchase(
         provider=claim.provider,
         amount_minor=claim.amount_minor,
         reference=reference,
-        payer_sha256=claim.payer.sha256,
+        payer_sha256=sha256_of(claim.payer),
     )
     payment = purchase or _new_payment(claim, now)
     payment.account_text = claim.account_text
@@ -112,10 +113,13 @@ def settle_prompt(*, claim: PaymentClaim, actor: str, now: datetime) -> Accepted
     if known:
         _tell_meter(known, purchase, actor, now)
         return Accepted(known.pk, _repeat(known, claim, actor, now))
-    purchase = purchase or lock_open_purchase(
-        provider=claim.provider, amount_minor=claim.amount_minor, payer_e164=claim.payer.e164
-    )
+    if purchase is None and claim.payer.e164:
+        purchase = lock_open_purchase(
+            provider=claim.provider, amount_minor=claim.amount_minor, payer_e164=claim.payer.e164
+        )
     payment = purchase if purchase and not purchase.receipt else _new_payment(claim, now, like=purchase)
+    if purchase is None or payment is purchase:  # a second payment leaves the checkout to the first
+        payment.checkout_id = payment.checkout_id or claim.checkout_id
     payment.amount_minor = claim.amount_minor
     _confirm(payment, claim, actor, now)
     return Accepted(payment.pk, "accepted")
@@ -130,7 +134,7 @@ def _new_payment(claim: PaymentClaim, now: datetime, *, like: Payment | None = N
         currency=claim.currency,
         account_text=claim.account_text,
         payer_e164=claim.payer.e164,
-        payer_sha256=msisdn_sha256(claim.payer.e164) if claim.payer.e164 else claim.payer.sha256,
+        payer_sha256=sha256_of(claim.payer),
         payer_masked=claim.payer.masked,
         meter=like.meter if like else None,
         started_at=now,
@@ -140,7 +144,6 @@ def _new_payment(claim: PaymentClaim, now: datetime, *, like: Payment | None = N
 def _confirm(payment: Payment, claim: PaymentClaim, actor: str, now: datetime) -> None:
     PAYMENT.check_can_move(payment.state, PaymentState.CONFIRMED)
     payment.state, payment.receipt, payment.reason = PaymentState.CONFIRMED, claim.receipt, ""
-    payment.checkout_id = payment.checkout_id or claim.checkout_id or None
     payment.confirmed_at, payment.paid_at = now, claim.paid_at
     payment.attempts, payment.next_try_at, payment.leased_until = 0, now, None
     payment.save()
@@ -244,10 +247,11 @@ def store_push(*, payment_id: int, result: PushResult, actor: str, now: datetime
 
 def _store_failed_push(payment: Payment, result: PushResult, actor: str, now: datetime) -> None:
     """Refused: not paid. Unavailable: again soon. Ambiguous: a prompt may be on the phone, so again only after it is
-    gone.
+    gone, and after the last try nobody knows.
     """
     if result.outcome == PushOutcome.REFUSED or payment.attempts >= PUSH_TRIES:
-        _close(payment, PaymentState.DECLINED, f"prompt {result.code}"[:60], actor, now)
+        state = PaymentState.UNKNOWN if result.outcome == PushOutcome.AMBIGUOUS else PaymentState.DECLINED
+        _close(payment, state, f"prompt {result.code}"[:60], actor, now)
         return
     wait = AMBIGUOUS_PUSH_WAIT if result.outcome == PushOutcome.AMBIGUOUS else PUSH_RETRY * payment.attempts
     payment.next_try_at, payment.leased_until = now + wait, None

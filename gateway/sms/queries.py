@@ -30,10 +30,6 @@ def list_messages_of_vend(vend_id: int) -> list[Message]:
     return list(Message.objects.filter(vend_id=vend_id).order_by("pk"))
 
 
-def list_messages_since(since: datetime, limit: int) -> list[Message]:
-    return list(_whole().filter(queued_at__gte=since).order_by("-pk")[:limit])
-
-
 def list_unsent_messages(limit: int) -> list[Message]:
     """Messages that wait or are being sent, the oldest first."""
     waiting: Collection[str] = (MessageState.QUEUED, MessageState.SENDING)

@@ -4,6 +4,7 @@ At least once: twice only if a process died, or an answer was lost, between the 
 Africa's Talking takes no reference of ours.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,8 +46,13 @@ def queue_messages(*, drafts: Sequence[Draft], actor: str, now: datetime) -> lis
     rows = Message.objects.bulk_create(
         Message(**vars(draft), queued_at=now, next_try_at=now) for draft in drafts if draft.cause not in known
     )
-    record(actor=actor, acts=[Act("message.queued", f"message:{row.pk}", {"kind": row.kind}) for row in rows], now=now)
+    record(actor=actor, acts=[_queued_act(row) for row in rows], now=now)
     return [row.pk for row in rows]
+
+
+def fingerprint_of(message: Message) -> str:
+    """What the audit trail keeps of a text and its phone, so that a later change of the row shows."""
+    return hashlib.sha256(f"message {message.to_e164} {message.body}".encode()).hexdigest()
 
 
 def send_one(*, message_id: int | None, clock: Callable[[], datetime]) -> bool:
@@ -78,7 +84,8 @@ def store_result(*, message_id: int, provider: str, result: SendResult, actor: s
     early = ReportRow.objects.filter(provider=provider, provider_message_id=message.provider_message_id)
     if message.state == MessageState.ACCEPTED:
         for row in early.order_by("pk"):
-            _apply(message, ReportStatus(row.status), now)
+            if _apply(message, ReportStatus(row.status), now):
+                record(actor=f"provider:{provider}", acts=[_act(message, "")], now=now)
 
 
 def _move_by_result(message: Message, result: SendResult, now: datetime) -> None:
@@ -167,6 +174,11 @@ def expire_messages(*, now: datetime, limit: int = 200) -> int:
         message.save()
     record(actor=_ACTOR, acts=[_act(message, "expired") for message in messages], now=now)
     return len(messages)
+
+
+def _queued_act(message: Message) -> Act:
+    details = {"kind": message.kind, "text_sha256": fingerprint_of(message)}
+    return Act("message.queued", f"message:{message.pk}", details)
 
 
 def _act(message: Message, why: str) -> Act:

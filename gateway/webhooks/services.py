@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 
 from fleet.meters.services import can_vend
 from gateway.failpoints import Failpoint, reach
+from gateway.http.bodies import storable
 from gateway.http.inbound import InboundRequest, Reply, UnreadableCallback
 from gateway.inbox.services import answer_text
 from gateway.payments.ports import Door, PaymentClaim, PaymentProvider, Verdict
@@ -49,12 +50,16 @@ def journal(*, provider: str, door: str, request: InboundRequest, subject: str, 
         provider=provider,
         door=door,
         received_at=now,
-        content_type=request.content_type[:80],
-        query="&".join(f"{name}={value}" for name, value in request.query.items())[:2000],
+        content_type=storable(request.content_type, 80),
+        query=_query_text(request),
         body=request.body,
         subject=subject[:128],
         outcome=outcome,
     )
+
+
+def _query_text(request: InboundRequest) -> str:
+    return storable("&".join(f"{name}={value}" for name, value in request.query.items()), 2000)
 
 
 def unreadable(*, provider: str, door: str, request: InboundRequest, now: datetime) -> Handled:
@@ -87,6 +92,10 @@ def _accept(claim: PaymentClaim, request: InboundRequest, now: datetime) -> Acce
     actor = f"provider:{claim.provider}"
     if claim.door == Door.CONFIRMATION and connection.vendor == "postgresql":
         return _accept_in_one_statement(claim, request, actor, now)
+    return _accept_step_by_step(claim, request, actor, now)
+
+
+def _accept_step_by_step(claim: PaymentClaim, request: InboundRequest, actor: str, now: datetime) -> Accepted:
     with transaction.atomic():
         if claim.door == Door.CONFIRMATION:
             reference = reference_in(claim.account_text)
@@ -111,7 +120,8 @@ def _accept_in_one_statement(claim: PaymentClaim, request: InboundRequest, actor
         claim,
         reference=reference_in(claim.account_text),
         body=request.body,
-        content_type=request.content_type[:80],
+        content_type=storable(request.content_type, 80),
+        query=_query_text(request),
         actor=actor,
         now=now,
     )

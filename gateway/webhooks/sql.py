@@ -10,13 +10,14 @@ from datetime import datetime
 from django.db import connection
 
 from gateway.payments.ports import PaymentClaim
+from gateway.payments.queries import sha256_of
 
 _STATEMENT = """
 WITH known AS (
   SELECT id, amount_minor FROM gateway_payment WHERE provider = %(provider)s AND receipt = %(receipt)s
 ), journalled AS (
   INSERT INTO gateway_callback (provider, door, received_at, content_type, query, body, subject, outcome)
-  VALUES (%(provider)s, %(door)s, %(now)s, %(content_type)s, '', %(body)s, %(receipt)s,
+  VALUES (%(provider)s, %(door)s, %(now)s, %(content_type)s, %(query)s, %(body)s, %(receipt)s,
           CASE WHEN NOT EXISTS (SELECT FROM known) THEN 'accepted'
                WHEN EXISTS (SELECT FROM known WHERE amount_minor <> %(amount)s) THEN 'conflict' ELSE 'repeated' END)
   RETURNING outcome
@@ -35,7 +36,6 @@ WITH known AS (
   SELECT %(provider)s, %(receipt)s, '', 'CONFIRMED', %(amount)s, %(currency)s, %(account)s, %(e164)s,
     %(sha256)s, %(masked)s, '', %(now)s, %(now)s, %(paid_at)s, 0, %(now)s
   WHERE NOT EXISTS (SELECT FROM adopted) AND NOT EXISTS (SELECT FROM known)
-  ON CONFLICT (provider, receipt) DO NOTHING
   RETURNING id
 ), audited AS (
   INSERT INTO fleet_auditentry (at, actor, act, subject, details)
@@ -50,12 +50,12 @@ SELECT (SELECT id FROM adopted UNION ALL SELECT id FROM made), (SELECT outcome F
 
 
 def accept_confirmation(
-    claim: PaymentClaim, *, reference: str, body: bytes, content_type: str, actor: str, now: datetime
+    claim: PaymentClaim, *, reference: str, body: bytes, content_type: str, query: str, actor: str, now: datetime
 ) -> tuple[int | None, str]:
     """(id of the payment confirmed by this call or None, what the journal says). Idempotent by (provider, receipt).
 
-    Two callbacks with one receipt at the same moment may end in an `IntegrityError` for one of them: the caller
-    repeats it once and finds the receipt known.
+    Two callbacks with one receipt at the same moment end in an `IntegrityError` for one of them, and nothing of it is
+    kept: the caller repeats it once, finds the receipt known, and journals what it then is.
     """
     values: dict[str, str | bytes | int | datetime | None] = {
         "provider": claim.provider,
@@ -63,13 +63,14 @@ def accept_confirmation(
         "door": claim.door,
         "now": now,
         "content_type": content_type,
+        "query": query,
         "body": body,
         "amount": claim.amount_minor,
         "currency": claim.currency,
         "account": claim.account_text,
         "reference": reference,
         "e164": claim.payer.e164,
-        "sha256": claim.payer.sha256,
+        "sha256": sha256_of(claim.payer),
         "masked": claim.payer.masked,
         "paid_at": claim.paid_at,
         "actor": actor,

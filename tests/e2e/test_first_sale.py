@@ -137,7 +137,7 @@ def test_code_asked_again_by_ussd_and_by_keyword_is_the_same_and_mints_nothing(
 
 
 def test_code_asked_by_a_stranger_is_not_told(product: Product, world: OutsideWorld) -> None:
-    stranger, facts = "+254733555001", product.active_meter(WANJIRU)
+    stranger, facts = "+254733500077", product.active_meter(WANJIRU)
 
     screen = Handset(product.caller, stranger).dial("3")
     product.caller.text_in(stranger, f"CODE {facts['drn']}")

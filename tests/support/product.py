@@ -109,6 +109,7 @@ class Product:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
         seconds = time.monotonic() - started_at
+        print('STOP', seconds, self.log()[-3000:])
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -133,7 +134,7 @@ class Product:
         """Rows by SQL with `?` for values, over a connection of our own."""
         if url := self.environment.get("DATABASE_URL"):
             with psycopg.connect(url) as server:
-                return server.execute(statement.replace("?", "%s"), values).fetchall()  # type: ignore[arg-type]
+                return server.execute(statement.replace("%", "%%").replace("?", "%s"), values).fetchall()  # type: ignore[arg-type]
         path = Path(self.environment["TOKENI_DATA_DIR"]) / "tokeni.sqlite3"
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as file:
             return file.execute(statement, values).fetchall()
@@ -145,9 +146,9 @@ class Product:
     def books(self) -> str:
         """The last line of `verify_books`, which must also say it by its exit code."""
         done = self.manage("verify_books")
-        last = done.stdout.splitlines()[-1] if done.stdout else done.stderr
+        last = done.stdout.splitlines()[-1] if done.stdout else ""
         assert (done.returncode == 0) == (last == "differences: 0"), done.stdout + done.stderr
-        return done.stdout if done.returncode else last
+        return done.stdout + done.stderr if done.returncode else last
 
     def log(self) -> str:
         """All that `up` and its children have printed to standard error."""
@@ -165,7 +166,8 @@ class Product:
 def command_line(pid: int) -> list[str]:
     """Empty for a process that has ended, reaped or not."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+        text = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0")
+        return text.split("\0") if text else []
     return []
 
 
@@ -207,7 +209,7 @@ def running(folder: Path, world: OutsideWorld, addresses: Mapping[str, str], **s
 
 
 # A whole Kenyan number in any writing; twenty digits in a row or in groups.
-_PHONE = re.compile(r"(?<![0-9a-fA-F])(?:\+|%2B|00)?(?:254|0)[ -]?[17]\d{2}[ -]?\d{3}[ -]?\d{3}(?!\d)")
+_PHONE = re.compile(r"(?<![0-9A-Za-z_])(?:\+|%2B|00)?(?:254|0)[ -]?[17]\d{2}[ -]?\d{3}[ -]?\d{3}(?![0-9A-Za-z])")
 _CODE = re.compile(r"(?<!\d)\d{20}(?!\d)|\d{4}(?:\W{1,3}\d{4}){4}")
 
 
@@ -215,7 +217,8 @@ def find_leaks(text: str, secrets: Sequence[str], phones: Sequence[str]) -> list
     """What stands in `text` and must not: codes, whole phone numbers, more than three last digits of one, secrets."""
     leaks = [match[0] for pattern in (_PHONE, _CODE) for match in pattern.finditer(text)]
     leaks += [secret for secret in secrets if secret in text]
-    return leaks + [phone for phone in phones if re.search(rf"(?<![0-9a-fA-F]){phone[-4:]}(?![0-9a-fA-F])", text)]
+    tails = {phone: "|".join(phone[-count:] for count in range(4, 10)) for phone in phones}
+    return leaks + [phone for phone, tail in tails.items() if re.search(rf"(?<![0-9A-Za-z])({tail})(?![0-9A-Za-z])", text)]
 
 
 def secrets_of(product: Product, world: OutsideWorld) -> list[str]:

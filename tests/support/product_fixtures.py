@@ -4,11 +4,11 @@ A module may hold `SETTINGS`, what it wants set beside the usual.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.outside_world import OutsideWorld
+from tests.support.processes import Server
 from tests.support.product import Product, running
 from tests.support.servers import redis_server
 
@@ -20,15 +20,22 @@ def world() -> Iterator[OutsideWorld]:
 
 
 @pytest.fixture(scope="module")
-def addresses(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """None on SQLite: the product has its own file and broker. Else an empty database and a Redis that nobody shares."""
+def own_redis(request: pytest.FixtureRequest) -> Iterator[Server | None]:
+    """A Redis that no other test shares; None on SQLite, where the product starts its own broker."""
     if request.config.getoption("database") == "sqlite":
-        yield {}
+        yield None
         return
-    postgres = request.getfixturevalue("postgres")
     with redis_server() as redis:
-        database = postgres.create_database(f"product_{Path(str(request.path)).stem}")
-        yield {"DATABASE_URL": database, "BROKER_URL": redis.url}
+        yield redis
+
+
+@pytest.fixture(scope="module")
+def addresses(request: pytest.FixtureRequest, own_redis: Server | None) -> dict[str, str]:
+    """None on SQLite; else an empty database and the Redis above."""
+    if own_redis is None:
+        return {}
+    database = request.getfixturevalue("postgres").create_database(f"product_{request.path.stem}")
+    return {"DATABASE_URL": database, "BROKER_URL": own_redis.url}
 
 
 @pytest.fixture(scope="module")

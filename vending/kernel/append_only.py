@@ -10,7 +10,7 @@ REFUSAL = "append-only"
 def create_sql(
     vendor: str, table: str, *, once: dict[str, str] | None = None, columns: tuple[str, ...] = ()
 ) -> list[str]:
-    """Statements that refuse DELETE, and UPDATE of `columns` (all when empty).
+    """Statements that refuse DELETE, and UPDATE of `columns` (of any, when neither these nor `once` are given).
 
     `once` maps a column to its empty value as SQL ("NULL" or "''"): it may be filled while it is empty, never changed
     after.

@@ -44,6 +44,6 @@ class Lifecycle:
 def table(states: type[StrEnum], moves: Mapping[StrEnum, set[StrEnum]]) -> dict[str, frozenset[str]]:
     """The moves as plain text values; a state without a row, or a move to an unknown state, is an error at import."""
     rows = {str(state): frozenset(str(after) for after in moves[state]) for state in states}
-    if extra := set(map(str, moves)) - set(rows):
-        raise ValueError(f"rows for unknown states: {sorted(extra)}")
+    if unknown := set(map(str, moves)).union(*rows.values()) - set(rows):
+        raise ValueError(f"unknown states: {sorted(unknown)}")
     return rows

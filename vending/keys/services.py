@@ -54,7 +54,7 @@ class OpenVendingKey:
 def load_vending_key(
     *, attributes: KeyAttributes, secret: bytes, nonce: bytes, actor: str, now: datetime
 ) -> VendingKey:
-    """Seal a vending key and store it. Idempotent by (SGC, KRN, KT) and check value.
+    """Seal a vending key and store it. Idempotent by (SGC, KRN, KT) with the same check value and attributes.
 
     Raises `VendingKeyRefused` (length, or another key is there), `PublishedTestKeyRefused`, `KeyEncryptionKeyMissing`.
     """
@@ -65,7 +65,7 @@ def load_vending_key(
     check_value = check_value_of(secret)
     known = VendingKey.objects.filter(sgc=attributes.sgc, krn=attributes.krn, kt=attributes.kt).first()
     if known:
-        if known.check_value != check_value:
+        if known.check_value != check_value or _attributes_of(known) != attributes:
             raise VendingKeyRefused("another vending key is loaded for this SGC, KRN and KT", field="sgc")
         return known
     sealed = seal(secret, key_encryption_key=_key_encryption_key(), attributes=str(attributes), nonce=nonce)
@@ -83,8 +83,7 @@ def open_vending_key(*, sgc: str, krn: int, kt: int) -> Iterator[OpenVendingKey]
     row = VendingKey.objects.filter(sgc=sgc, krn=krn, kt=kt).first()
     if row is None:
         raise VendingKeyMissing(f"no vending key for SGC {sgc}, KRN {krn}, KT {kt}")
-    attributes = KeyAttributes(row.sgc, row.krn, row.kt, row.base_date, row.dkga, row.ken)
-    secret = unseal(bytes(row.sealed), key_encryption_key=_key_encryption_key(), attributes=str(attributes))
+    secret = unseal(bytes(row.sealed), key_encryption_key=_key_encryption_key(), attributes=str(_attributes_of(row)))
     _check_may_be_used(secret)
     yield OpenVendingKey(secret=secret, base_date=row.base_date, dkga=row.dkga, ken=row.ken)
 
@@ -92,6 +91,10 @@ def open_vending_key(*, sgc: str, krn: int, kt: int) -> Iterator[OpenVendingKey]
 def check_value_of(secret: bytes) -> str:
     """Six hexadecimal digits by which two persons can see that they hold the same key: SHA-256, domain separated."""
     return hashlib.sha256(b"vending key check value" + secret).hexdigest()[:6]
+
+
+def _attributes_of(row: VendingKey) -> KeyAttributes:
+    return KeyAttributes(row.sgc, row.krn, row.kt, row.base_date, row.dkga, row.ken)
 
 
 def _check_attributes(attributes: KeyAttributes) -> None:

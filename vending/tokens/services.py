@@ -75,9 +75,10 @@ def store_digits(*, digits_of: dict[int, str]) -> None:
         Token.objects.filter(pk=token_id, digits="").update(digits=digits)
 
 
-def fingerprint_of(digits: str) -> str:
-    """What the audit trail keeps of a token, so that a later change of its digits shows without any key."""
-    return hashlib.sha256(f"token digits {digits}".encode()).hexdigest()
+def fingerprint_of(token: Token) -> str:
+    """What the audit trail keeps of a token, so that a later change of the row shows without any key."""
+    facts = (token.meter_id, token.vending_key_id, token.base_date, token.ti, token.subclass, token.tid, token.rnd)
+    return hashlib.sha256(f"token {facts} {token.amount_field} {token.digits}".encode()).hexdigest()
 
 
 def _last_tids(meter_ids: Collection[int]) -> dict[tuple[int, str], int]:

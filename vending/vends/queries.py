@@ -93,10 +93,6 @@ def list_issued_vends(*, meter_ids: Collection[int], references: Collection[str]
     return list(_whole().filter(whose, state=VendState.ISSUED).order_by("-pk")[:limit])
 
 
-def list_vends_since(since: datetime, limit: int) -> list[Vend]:
-    return list(_whole().filter(funded_at__gte=since).order_by("-pk")[:limit])
-
-
 def list_unfinished_vends(limit: int) -> list[Vend]:
     """Paid sales without a verified token, the oldest first."""
     return list(_whole().filter(state__in=UNFINISHED).order_by("funded_at")[:limit])

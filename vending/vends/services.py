@@ -4,6 +4,7 @@ The caller is the flow (`gateway.fulfilment`); it holds the meters' locks where 
 security module between these steps, outside of any transaction.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,8 +24,9 @@ from vending.sts.amounts import amount_for, greatest_amount_within
 from vending.tariffs.engine import Split, split_money
 from vending.tariffs.models import FixedFeeCharge, Tariff
 from vending.tariffs.queries import list_charged_meters, list_tariffs, month_of, prices_of
+from vending.tokens import services as tokens
 from vending.tokens.models import Authority
-from vending.tokens.services import TokenOrder, fingerprint_of, grant_authorities, prepare_tokens
+from vending.tokens.services import TokenOrder, grant_authorities, prepare_tokens
 from vending.vends.lifecycle import VEND, VendState
 from vending.vends.locks import LEASE, lock_vends
 from vending.vends.models import Vend
@@ -205,8 +207,8 @@ def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now:
         error = outcomes[vend.pk]
         if error is None:
             _issue(vend, now)
-            digits_sha256 = fingerprint_of(vend.authority.token.digits)
-            acts.append(Act("vend.issued", f"vend:{vend.pk}", {"digits_sha256": digits_sha256}))
+            token_sha256 = tokens.fingerprint_of(vend.authority.token)
+            acts.append(Act("vend.issued", f"vend:{vend.pk}", {"token_sha256": token_sha256}))
         else:
             _hold(vend, error.code, now)
             acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
@@ -240,7 +242,13 @@ def _key_name(meter: Meter) -> tuple[str, int, int]:
     return (meter.sgc, meter.krn, meter.kt)
 
 
+def fingerprint_of(vend: Vend) -> str:
+    """What the audit trail keeps of a sale, so that a later change of what was sold for what shows."""
+    money_in, money_out = (vend.paid_minor, vend.wallet_used_minor), (vend.net_minor, vend.vat_minor, vend.fee_minor)
+    facts = (vend.meter_id, vend.tariff_id, vend.energy_kwh_tenths, vend.currency, money_in, money_out, vend.kept_minor)
+    return hashlib.sha256(f"vend {facts}".encode()).hexdigest()
+
+
 def _funded_act(vend: Vend) -> Act:
-    return Act(
-        "vend.funded", f"vend:{vend.pk}", {"meter_id": vend.meter_id, "energy_kwh_tenths": vend.energy_kwh_tenths}
-    )
+    details = {"energy_kwh_tenths": vend.energy_kwh_tenths, "vend_sha256": fingerprint_of(vend)}
+    return Act("vend.funded", f"vend:{vend.pk}", {"meter_id": vend.meter_id} | details)

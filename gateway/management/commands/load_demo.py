@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from fleet.customers.services import add_customer
-from fleet.meters.lifecycle import MeterState
+from fleet.meters.lifecycle import LABELS, MeterState
 from fleet.meters.models import Meter
 from fleet.meters.services import MeterFacts, link_phone, move_meter, register_meter
 from fleet.operators.services import set_operator
@@ -145,7 +145,8 @@ def _meter(
     for number in numbers:
         link_phone(meter_id=meter.pk, phone_id=phones[number].pk, actor=ACTOR, now=at)
     _bring_to_life(meter, is_blocked, at)
-    return _meter_facts(meter, numbers, is_blocked)
+    meter.refresh_from_db(fields=["state"])
+    return _meter_facts(meter, numbers)
 
 
 def _bring_to_life(meter: Meter, is_blocked: bool, at: datetime) -> None:
@@ -158,7 +159,7 @@ def _bring_to_life(meter: Meter, is_blocked: bool, at: datetime) -> None:
         move_meter(meter_id=meter.pk, state=state, reason=reason, actor=ACTOR, now=at)
 
 
-def _meter_facts(meter: Meter, numbers: tuple[str, ...], is_blocked: bool) -> dict[str, Any]:
+def _meter_facts(meter: Meter, numbers: tuple[str, ...]) -> dict[str, Any]:
     return {
         "drn": meter.drn,
         "meter_pan": meter.meter_pan,
@@ -170,7 +171,7 @@ def _meter_facts(meter: Meter, numbers: tuple[str, ...], is_blocked: bool) -> di
         "ti": meter.ti,
         "ken": KEY.ken,
         "base": KEY.base_date,
-        "state": "blocked" if is_blocked else "active",
+        "state": LABELS[MeterState(meter.state)],
         "phones": list(numbers),
     }
 

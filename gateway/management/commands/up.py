@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
         if not token_key_file and not settings.IS_PRODUCTION:
             token_key_file = str(demo_key_encryption_key_file())
         if not settings.BROKER_URL:
-            environment["BROKER_URL"] = _start_broker(supervisor)
+            environment["BROKER_URL"] = _start_broker(supervisor, environment)
         environment.setdefault("PUBLIC_BASE_URL", f"http://{bind}")
         environment.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
         web = Child("web", _web_arguments(bind), environment)
@@ -88,12 +89,12 @@ def _raise_stop(number: int, frame: object) -> None:  # noqa: ARG001 -- the shap
     raise _Stop
 
 
-def _start_broker(supervisor: Supervisor) -> str:
+def _start_broker(supervisor: Supervisor, environment: Mapping[str, str]) -> str:
     try:
         socket = broker.socket_path(settings.TOKENI_DATA_DIR)
         with contextlib.suppress(FileNotFoundError):
             socket.unlink()
-        supervisor.add(Child("broker", broker.command(broker.find_server(), socket), dict(os.environ)))
+        supervisor.add(Child("broker", broker.command(broker.find_server(), socket), dict(environment)))
         broker.wait_until_up(socket)
     except broker.BrokerMissing as error:
         raise CommandError(str(error)) from None
@@ -128,9 +129,10 @@ def _beat_arguments() -> list[str]:
 
 
 def _wait_until_ready(url: str, supervisor: Supervisor) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own address is behind no proxy
     give_up_at = time.monotonic() + _READY_SECONDS
     while time.monotonic() < give_up_at:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health/ready", timeout=2) as answer:  # noqa: S310
+        with contextlib.suppress(OSError), direct.open(f"{url}/health/ready", timeout=2) as answer:
             if answer.status == 200:
                 return
         supervisor.tend()

@@ -5,7 +5,6 @@ is 0.
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import transaction
 
 from gateway.books.queries import list_differences
 
@@ -15,10 +14,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         count = 0
-        with transaction.atomic():
-            for difference in list_differences():
-                self.stdout.write(difference)
-                count += 1
+        for difference in list_differences():
+            self.stdout.write(difference)
+            count += 1
         self.stdout.write(f"differences: {count}")
         if count:
             raise SystemExit(1)

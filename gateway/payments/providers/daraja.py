@@ -65,7 +65,7 @@ _REQUEST_TIMEOUT = 408
 
 _RECEIPT = re.compile(r"[A-Z0-9]{1,32}")
 _SHORT_CODE = re.compile(r"[0-9]{1,20}")
-_CHECKOUT_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_CHECKOUT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _AMOUNT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,8})?")
 _LOCAL_TIME = re.compile(r"[0-9]{14}")

@@ -1,0 +1,151 @@
+"""Callbacks for one payment on many connections at once: one payment, and a journal that says what each of them was.
+
+On PostgreSQL only: these tests commit, so the tables are emptied after each, which the append-only triggers of SQLite
+refuse. SQLite has one writer, and its queue of writers is what `tests/integration/test_webhooks_accept.py` runs over.
+"""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+from pytest_django import Settings
+
+from fleet.audit.models import AuditEntry
+from gateway.payments.models import Payment
+from gateway.payments.ports import PushOutcome, PushResult
+from gateway.payments.services import store_push
+from gateway.webhooks import views
+from gateway.webhooks.models import Callback
+from tests.support.payloads import json_payload
+from tests.support.world import ACTOR, AMINA, World
+from vending.ledger.models import LedgerEntry
+from vending.tokens.models import Token
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__test__ = connection.vendor == "postgresql"
+
+AT_ONCE = 8
+
+
+@pytest.fixture
+def post(world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], int]:
+    monkeypatch.setattr(views, "wake", lambda _name, _ids: None)
+    monkeypatch.setattr(views, "now", lambda: world.now)
+
+    def post_to(address: str, document: Any) -> int:
+        slice_name, provider, door = address.split("/")
+        url = f"/hooks/{slice_name}/{provider}/{settings.HOOK_SECRETS[0]}/{door}"
+        return Client().post(url, data=json.dumps(document), content_type="application/json").status_code
+
+    return post_to
+
+
+def at_once(acts: Sequence[Callable[[], int]]) -> list[int]:
+    """Run all of them on connections of their own, started together; what each answered."""
+    barrier, answers = threading.Barrier(len(acts)), []
+
+    def run(act: Callable[[], int]) -> None:
+        try:
+            barrier.wait(timeout=10)
+            answers.append(act())
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[act]) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return answers
+
+
+def confirmation(world: World, receipt: str = "NLJ7") -> dict[str, Any]:
+    document: dict[str, Any] = json_payload("daraja/c2b_confirmation.json")
+    changes = {"TransID": receipt, "TransAmount": "200", "BillRefNumber": world.meter.drn, "MSISDN": AMINA[1:]}
+    return document | changes | {"BusinessShortCode": "600000"}
+
+
+def prompt_result(receipt: str = "NLJ7") -> dict[str, Any]:
+    items = {"Amount": 200, "MpesaReceiptNumber": receipt, "PhoneNumber": int(AMINA[1:])}
+    metadata = {"Item": [{"Name": name, "Value": value} for name, value in items.items()]}
+    callback = {"CheckoutRequestID": "ws_CO_1", "ResultCode": 0, "CallbackMetadata": metadata}
+    return {"Body": {"stkCallback": callback}}
+
+
+def sold_once(world: World) -> None:
+    while world.fulfil().rows:
+        world.later(1)
+    assert Payment.objects.filter(state="ALLOCATED").count() == 1
+    assert Token.objects.count() == LedgerEntry.objects.count() == 1
+    assert AuditEntry.objects.filter(act="payment.confirmed").count() == 1
+
+
+@pytest.mark.parametrize("has_purchase", [False, True])
+def test_same_confirmation_at_once_is_one_payment(
+    world: World, post: Callable[[str, Any], int], has_purchase: bool
+) -> None:
+    if has_purchase:
+        world.purchase()
+    document = confirmation(world)
+    acts = [lambda: post("payments/daraja/confirmation", document)] * AT_ONCE
+    assert at_once(acts) == [200] * AT_ONCE
+    outcomes = Counter(Callback.objects.values_list("outcome", flat=True))
+    assert outcomes == {"accepted": 1, "repeated": AT_ONCE - 1}
+    sold_once(world)
+
+
+def test_contradicting_confirmation_at_once_is_a_conflict(world: World, post: Callable[[str, Any], int]) -> None:
+    one = confirmation(world)
+    other = one | {"TransAmount": "300"}
+    assert at_once([lambda d=d: post("payments/daraja/confirmation", d) for d in (one, other)]) == [200, 200]  # type: ignore[misc]
+    assert Counter(Callback.objects.values_list("outcome", flat=True)) == {"accepted": 1, "conflict": 1}
+    assert AuditEntry.objects.filter(act="payment.contradicted").count() == 1
+    sold_once(world)
+
+
+@pytest.mark.parametrize("is_checkout_known", [False, True])
+def test_both_doors_at_once_are_one_payment(
+    world: World, post: Callable[[str, Any], int], is_checkout_known: bool
+) -> None:
+    purchase = world.purchase()
+    if is_checkout_known:
+        result = PushResult(PushOutcome.ACCEPTED, "ws_CO_1")
+        store_push(payment_id=purchase.pk, result=result, actor=ACTOR, now=world.now)
+    acts = [
+        lambda: post("payments/daraja/confirmation", confirmation(world)),
+        lambda: post("payments/daraja/stk", prompt_result()),
+    ] * (AT_ONCE // 2)
+    assert at_once(acts) == [200] * AT_ONCE
+    assert Payment.objects.get().pk == purchase.pk
+    assert Counter(Callback.objects.values_list("outcome", flat=True)) == {"accepted": 1, "repeated": AT_ONCE - 1}
+    sold_once(world)
+
+
+def test_two_payments_for_one_purchase_at_once_are_two(world: World, post: Callable[[str, Any], int]) -> None:
+    world.purchase()
+    documents = [confirmation(world, f"NLJ{number}") for number in range(AT_ONCE)]
+    acts = [lambda d=document: post("payments/daraja/confirmation", d) for document in documents]  # type: ignore[misc]
+    assert at_once(acts) == [200] * AT_ONCE
+    assert Payment.objects.count() == AT_ONCE
+    assert Payment.objects.exclude(reference="").count() == 1
+    assert Payment.objects.filter(state="CONFIRMED").values("receipt").distinct().count() == AT_ONCE
+
+
+def test_first_hop_at_once_is_one_session(world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "wake", lambda _name, _ids: None)
+    monkeypatch.setattr(views, "now", lambda: world.now)
+    fields = {"sessionId": "ATUid_1", "phoneNumber": AMINA, "text": "1*4*200*1"}
+
+    def dial() -> int:
+        url = f"/hooks/ussd/africastalking/{settings.HOOK_SECRETS[0]}/"
+        body = "&".join(f"{name}={value.replace('+', '%2B')}" for name, value in fields.items())
+        form = "application/x-www-form-urlencoded"
+        return Client().post(url, data=body, content_type=form).status_code
+
+    assert at_once([dial] * AT_ONCE) == [200] * AT_ONCE
+    assert Payment.objects.count() == 1
