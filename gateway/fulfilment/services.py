@@ -104,7 +104,8 @@ def _allocate_all(payment_ids: Sequence[int], tools: Tools) -> Allocated:
     except Exception as error:
         logger.exception("allocation of %d payments failed", len(payment_ids))
         if len(payment_ids) == 1:
-            postpone_payment(payment_id=payment_ids[0], reason=error.code if isinstance(error, DomainError) else type(error).__name__, now=tools.clock())
+            reason = error.code if isinstance(error, DomainError) else type(error).__name__
+            postpone_payment(payment_id=payment_ids[0], reason=reason, now=tools.clock())
             return Allocated([], [])
         parts = [_allocate_all([payment_id], tools) for payment_id in payment_ids]
         return Allocated([v for part in parts for v in part.vend_ids], [m for part in parts for m in part.message_ids])

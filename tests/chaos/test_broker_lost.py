@@ -76,6 +76,14 @@ def codes(world: OutsideWorld, phone: str, receipt: str) -> list[str]:
     return [sms.code for sms in world.sms_to(phone, containing=receipt)]
 
 
+def test_payment_with_the_broker_up_is_served(product: Product, world: OutsideWorld) -> None:
+    """The workers are connected when the broker goes: the tests below begin here."""
+    receipt, seconds = pay(product, OTIENO)
+
+    wait_until(lambda: codes(world, OTIENO, receipt), BACK_SECONDS, "the code")
+    assert seconds < ANSWER_SECONDS
+
+
 def test_payment_while_the_broker_is_dead_is_taken_at_once_and_served_when_it_is_back(
     product: Product, world: OutsideWorld, own_redis: Server | None
 ) -> None:

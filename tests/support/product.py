@@ -109,7 +109,6 @@ class Product:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
         seconds = time.monotonic() - started_at
-        print('STOP', seconds, self.log()[-3000:])
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
