@@ -8,4 +8,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 app = Celery("tokeni")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["gateway.fulfilment", "gateway.sms", "gateway.payments", "gateway.webhooks"])
+app.autodiscover_tasks(["gateway.fulfilment", "gateway.sms", "gateway.payments", "gateway.ussd"])

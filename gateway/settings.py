@@ -28,6 +28,13 @@ def _one_of(name: str, allowed: tuple[str, ...], default: str) -> str:
     return value
 
 
+def _count(name: str, default: int) -> int:
+    value: str = env.str(name, "") or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        raise ImproperlyConfigured(f"{name} must be a whole number")
+    return int(value)
+
+
 def _hex_secrets(name: str) -> list[str]:
     values = [value.strip() for value in env.list(name, default=[]) if value.strip()]
     if any(not re.fullmatch(r"[0-9a-f]{32,}", value) for value in values):
@@ -45,7 +52,7 @@ def _address(name: str, default: str) -> str:
 def kept_secret(path: Path) -> str:
     """A random secret of this installation, made at first use, whole or not at all, readable by its owner only."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
@@ -74,8 +81,8 @@ SECRET_KEY = env.str("SECRET_KEY", "") or kept_secret(TOKENI_DATA_DIR / "secret_
 HOOK_SECRETS = _hex_secrets("HOOK_SECRETS")
 if not HOOK_SECRETS and not IS_PRODUCTION:
     HOOK_SECRETS = [kept_secret(TOKENI_DATA_DIR / "hook_secret")]
-WEB_PROCESSES = env.int("WEB_PROCESSES", 0)
-WEB_THREADS = env.int("WEB_THREADS", 8)
+WEB_PROCESSES = _count("WEB_PROCESSES", 0)
+WEB_THREADS = _count("WEB_THREADS", 8)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 APPEND_SLASH = False
 ROOT_URLCONF = "gateway.urls"
@@ -145,9 +152,9 @@ _SQLITE_OPTIONS: dict[str, Any] = {
 def _database() -> dict[str, Any]:
     config: dict[str, Any] = env.db_url_config(DATABASE_URL or f"sqlite:///{TOKENI_DATA_DIR / 'tokeni.sqlite3'}")
     if config["ENGINE"].endswith("sqlite3"):
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        Path(config["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return config | {"OPTIONS": _SQLITE_OPTIONS, "CONN_MAX_AGE": None}
-    pool = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", WEB_THREADS + 2), "timeout": 5}
+    pool = {"min_size": 1, "max_size": _count("DATABASE_POOL_SIZE", WEB_THREADS + 2), "timeout": 5}
     options = config.get("OPTIONS", {}) | {"pool": pool, "connect_timeout": 5}
     return config | {"OPTIONS": options, "CONN_HEALTH_CHECKS": True}
 
@@ -199,6 +206,7 @@ CELERY_BEAT_SCHEDULE = {
         ("fulfilment", "gateway.fulfilment.tasks.sweep_fulfilment", SWEEP_SECONDS, "tokens"),
         ("messages", "gateway.sms.tasks.sweep_messages", SWEEP_SECONDS, "messages"),
         ("pushes", "gateway.payments.tasks.sweep_pushes", SWEEP_SECONDS, "payments"),
+        ("sessions", "gateway.ussd.tasks.sweep_sessions", 60, "payments"),
         ("audit", "gateway.fulfilment.tasks.seal_audit", 30, "payments"),
     )
 }
@@ -206,7 +214,6 @@ CELERY_BEAT_SCHEDULE = {
 # Vending keys
 KEY_ENCRYPTION_KEY_FILE = env.str("KEY_ENCRYPTION_KEY_FILE", "")
 SECURITY_MODULE = _one_of("SECURITY_MODULE", ("software",), "software")
-STS_EA07_TABLES = env.str("STS_EA07_TABLES", "")
 
 # The operator's own words, as customers read them
 BRAND = env.str("BRAND", "Tokeni")
@@ -224,7 +231,7 @@ AFRICASTALKING_USERNAME = env.str("AFRICASTALKING_USERNAME", _NO_CREDENTIAL)
 AFRICASTALKING_API_KEY = env.str("AFRICASTALKING_API_KEY", _NO_CREDENTIAL)
 AFRICASTALKING_SENDER_ID = env.str("AFRICASTALKING_SENDER_ID", "")
 SMS_ROUTES = env.list("SMS_ROUTES", default=["africastalking"])
-SMS_AMBIGUOUS_SECONDS = env.int("SMS_AMBIGUOUS_SECONDS", 60)
+SMS_AMBIGUOUS_SECONDS = _count("SMS_AMBIGUOUS_SECONDS", 60)
 
 # M-Pesa, by Daraja
 MPESA_BASE_URL = _address("MPESA_BASE_URL", "https://api.safaricom.co.ke")

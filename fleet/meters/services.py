@@ -6,7 +6,6 @@ from datetime import datetime
 from django.db import transaction
 
 from fleet.audit.services import Act, record
-from fleet.meters.errors import MeterNotActive
 from fleet.meters.lifecycle import METER, MeterState
 from fleet.meters.locks import lock_meters
 from fleet.meters.models import Meter, MeterPhone
@@ -59,9 +58,3 @@ def move_meter(*, meter_id: int, state: MeterState, reason: str, actor: str, now
 
 def can_vend(meter: Meter) -> bool:
     return meter.state == MeterState.ACTIVE
-
-
-def check_can_vend(meter: Meter) -> None:
-    """Raise `MeterNotActive` unless power may be sold for this meter."""
-    if not can_vend(meter):
-        raise MeterNotActive(f"meter is {meter.state.lower()}", field="meter")

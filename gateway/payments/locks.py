@@ -19,7 +19,9 @@ PUSH_LEASE = timedelta(seconds=30)
 def claim_payments(*, payment_ids: Collection[int] | None, now: datetime, limit: int) -> list[int]:
     """Lease payments whose money waits to be allocated, oldest first (of these, if named); waits for nobody."""
     waiting = Q(state=PaymentState.CONFIRMED) | Q(state=PaymentState.SUSPENSE, meter__isnull=False)
-    due = _free(now).filter(waiting, next_try_at__lte=now, attempts__lt=MOST_ATTEMPTS)
+    # A failure that left its reason is tried for as long as it takes; one that left nothing has ended its worker.
+    may_try = Q(attempts__lt=MOST_ATTEMPTS) | ~Q(reason="")
+    due = _free(now).filter(waiting, may_try, next_try_at__lte=now)
     if payment_ids is not None:
         due = due.filter(pk__in=payment_ids)
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])

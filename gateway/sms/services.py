@@ -81,11 +81,8 @@ def store_result(*, message_id: int, provider: str, result: SendResult, actor: s
         _move_by_result(message, result, now)
     message.save()
     record(actor=actor, acts=[_act(message, result.outcome)], now=now)
-    early = ReportRow.objects.filter(provider=provider, provider_message_id=message.provider_message_id)
-    if message.state == MessageState.ACCEPTED:
-        for row in early.order_by("pk"):
-            if _apply(message, ReportStatus(row.status), now):
-                record(actor=f"provider:{provider}", acts=[_act(message, "")], now=now)
+    if message.state == MessageState.ACCEPTED and _apply_early_reports(message, now):
+        record(actor=f"provider:{provider}", acts=[_act(message, "")], now=now)
 
 
 def _move_by_result(message: Message, result: SendResult, now: datetime) -> None:
@@ -145,6 +142,13 @@ def _apply(message: Message, status: ReportStatus, now: datetime) -> bool:
     return True
 
 
+def _apply_early_reports(message: Message, now: datetime) -> bool:
+    """What came for this message before we knew its id, in the order in which it came; whether it moved by that."""
+    kept = ReportRow.objects.filter(provider=message.provider, provider_message_id=message.provider_message_id)
+    rows = kept.filter(phone_e164__in=("", message.to_e164)).order_by("pk")
+    return any(_apply(message, ReportStatus(row.status), now) for row in rows)
+
+
 @transaction.atomic
 def recover_unanswered(*, now: datetime, limit: int = 100) -> int:
     """Requests that were never answered: after the wait for a report, take the report that came, else queue them
@@ -159,7 +163,7 @@ def recover_unanswered(*, now: datetime, limit: int = 100) -> int:
         else:
             message.provider, message.provider_message_id = report.provider, report.provider_message_id
             _move(message, MessageState.ACCEPTED, now)
-            _apply(message, ReportStatus(report.status), now)
+            _apply_early_reports(message, now)
         message.save()
     record(actor=_ACTOR, acts=[_act(message, "unanswered") for message in messages], now=now)
     return len(messages)

@@ -20,3 +20,4 @@ class UssdSession(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="ussd_session_once", fields=["provider", "session_id"])]
+        indexes = [models.Index(name="ussd_open", fields=["last_hop_at"], condition=models.Q(state=SessionState.OPEN))]

@@ -5,7 +5,7 @@ No provider, broker or cipher is asked inside a hop: an effect is a row whose st
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -13,7 +13,7 @@ from fleet.meters.queries import get_meter
 from gateway.fulfilment.resending import resend_codes
 from gateway.payments.services import start_purchase
 from gateway.ussd.lifecycle import SESSION, SessionState
-from gateway.ussd.locks import lock_session
+from gateway.ussd.locks import lock_session, lock_silent_sessions
 from gateway.ussd.menus.facts import Facts
 from gateway.ussd.menus.machine import advance, start
 from gateway.ussd.menus.steps import Effect, ResendCodes, StartPurchase, Step
@@ -24,6 +24,7 @@ from gateway.ussd.texts import render
 
 PAYMENT_PROVIDER = "daraja"
 MOST_REPLAYED = 30
+SILENCE = timedelta(minutes=5)
 _LONGEST_TEXT = 4096
 
 
@@ -123,3 +124,14 @@ def close_session(*, provider: str, ended: SessionEnded) -> str:
     session.state = state
     session.save(update_fields=["state"])
     return "accepted"
+
+
+@transaction.atomic
+def close_silent_sessions(*, now: datetime, limit: int = 500) -> int:
+    """Sessions silent for longer than any network keeps one are over, whether the provider says so or not."""
+    sessions = lock_silent_sessions(silent_since=now - SILENCE, limit=limit)
+    for session in sessions:
+        SESSION.check_can_move(session.state, SessionState.TIMED_OUT)
+        session.state = SessionState.TIMED_OUT
+    UssdSession.objects.bulk_update(sessions, ["state"])
+    return len(sessions)

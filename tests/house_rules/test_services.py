@@ -15,6 +15,7 @@ WITHOUT_ACTOR: dict[str, set[str]] = {
         "gateway/fulfilment.issue_and_settle",
         "gateway/fulfilment.resume",
         "gateway/payments.give_up_purchases",
+        "gateway/ussd.close_silent_sessions",
         "gateway/payments.postpone_payment",
         "gateway/payments.push_one",
         "gateway/sms.expire_messages",

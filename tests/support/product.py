@@ -126,7 +126,7 @@ class Product:
         return {int(pid): words for pid in pids if (words := command_line(int(pid)))}
 
     def find_child(self, word: str) -> int:
-        """The child with this word in its command line (`tokens@%h`, `calls@%h`, `gunicorn`, `beat`); 0 if none runs."""
+        """The child with this word in its command line (`tokens@%h`, `calls@%h`, `gunicorn`, `beat-schedule`); 0 if none runs."""
         return next((pid for pid, words in self.children().items() if any(word in w for w in words)), 0)
 
     def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

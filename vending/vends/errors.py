@@ -7,9 +7,3 @@ class VerifyFailed(DomainError):
     """The stored digits, decoded under the meter's key, are not what was sold. Nothing is sent; a person must look."""
 
     code = "verify_failed"
-
-
-class VendNotFound(DomainError):
-    """No such sale."""
-
-    code = "vend_not_found"

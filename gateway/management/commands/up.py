@@ -41,7 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--bind", default=settings.BIND, metavar="HOST:PORT")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("check", deploy=True, tags=["tokeni"], stderr=self.stderr)
+        call_command("check", deploy=True, tags=["tokeni"], stdout=self.stderr, stderr=self.stderr)
         call_command("migrate", interactive=False, verbosity=0)
         supervisor = Supervisor()
         for name in (signal.SIGTERM, signal.SIGINT):
