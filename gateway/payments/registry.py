@@ -5,6 +5,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from gateway.http.errors import UnknownProvider
+from gateway.http.outbound import Deadlines
 from gateway.payments.ports import PaymentProvider
 from gateway.payments.providers.daraja import NAME as DARAJA
 from gateway.payments.providers.daraja import DarajaProvider
@@ -24,6 +25,11 @@ def get_provider(name: str) -> PaymentProvider:
     )
 
 
+# A prompt takes four of these at most (a token, the push, both again when the token was stale): less than the lease on
+# its purchase, so that no two workers ever ask for one prompt at once.
+_DEADLINES = Deadlines(connect_seconds=3.05, read_seconds=7, total_seconds=7)
+
+
 # Kept by its values, so that connections stay open between calls and changed settings make a new adapter.
 @lru_cache(maxsize=4)
 def _daraja(base_url: str, consumer_key: str, consumer_secret: str, short_code: str, passkey: str) -> PaymentProvider:
@@ -33,5 +39,6 @@ def _daraja(base_url: str, consumer_key: str, consumer_secret: str, short_code: 
         consumer_secret=consumer_secret,
         short_code=short_code,
         passkey=passkey,
+        deadlines=_DEADLINES,
         token_cache=SharedTokenCache(DARAJA, f"{base_url} {consumer_key}"),
     )
