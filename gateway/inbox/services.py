@@ -14,7 +14,7 @@ from gateway.fulfilment.resending import list_codes_for_phone, resend_codes
 from gateway.http.phones import msisdn_sha256
 from gateway.inbox.keywords import Request, read_request
 from gateway.sms.ports import InboundSms
-from gateway.sms.queries import count_messages_to
+from gateway.sms.queries import count_messages_to, list_messages_of_causes
 from gateway.sms.services import Draft, queue_messages
 from gateway.sms.texts import render_sms
 from vending.vends.models import Vend
@@ -32,11 +32,13 @@ def answer_text(*, provider: str, sms: InboundSms, actor: str, now: datetime) ->
     request = read_request(sms.text)
     if not request.wants_code:
         return _tell(sms, "help_words", {}, cause=f"help:{sms.from_e164}:{now:%Y%m%d%H}", actor=actor, now=now)
+    text_id = f"text:{provider}:{sms.provider_id}"[:110]
+    if list_messages_of_causes(f"{text_id}:"):
+        return []
     if count_messages_to(sms.from_e164, kind="resend", since=now - timedelta(days=1)) >= REQUESTS_A_DAY:
         cause = f"too_many:{sms.from_e164}:{now:%Y%m%d}"
         return _tell(sms, "too_many_requests", {"times": REQUESTS_A_DAY}, cause=cause, actor=actor, now=now)
     vend = _last_code(sms.from_e164, request, now)
-    text_id = f"text:{provider}:{sms.provider_id}"[:110]
     if vend is None:
         return _tell(sms, "no_code_found", {"days": DAYS_BACK}, cause=text_id, actor=actor, now=now)
     return resend_codes(vend_ids=[vend.pk], to_e164=sms.from_e164, request=text_id, actor=actor, now=now)

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 octets, the final zero included
 _START_SECONDS = 10
@@ -58,7 +60,7 @@ def command(server: str, socket: Path) -> list[str]:
 
 def wait_until_up(socket: Path) -> None:
     """Raises `BrokerMissing` unless it answers in time."""
-    client = redis.Redis(unix_socket_path=str(socket))
+    client = redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))  # the loop below tries again
     give_up_at = time.monotonic() + _START_SECONDS
     while time.monotonic() < give_up_at:
         try:

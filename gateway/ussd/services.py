@@ -16,7 +16,7 @@ from gateway.ussd.lifecycle import SESSION, SessionState
 from gateway.ussd.locks import lock_session, lock_silent_sessions
 from gateway.ussd.menus.facts import Facts
 from gateway.ussd.menus.machine import advance, start
-from gateway.ussd.menus.steps import Effect, ResendCodes, StartPurchase, Step
+from gateway.ussd.menus.steps import Effect, ResendCodes, StartPurchase, Step, end
 from gateway.ussd.models import UssdSession
 from gateway.ussd.ports import Hop, Screen, SessionEnded
 from gateway.ussd.queries import PhoneFacts
@@ -40,14 +40,18 @@ class Answered:
 def answer_hop(*, provider: str, hop: Hop, new_reference: Callable[[], str], actor: str, now: datetime) -> Answered:
     """The answer to one hop. The same text again gets the same answer; a session that has ended stays ended.
 
-    `hop.text` is everything typed in the session, so what is new is what stands behind the text of the hop before. A
-    first request that already holds inputs (dialled as *384*96*1*2#) is replayed through the menu.
+    `hop.text` is everything typed in the session, so what is new is what stands behind the text of the hop before.
+    Several inputs at once (dialled as *384*96*1*2#, or a hop was lost) go through the menu one by one. A session
+    belongs to the phone that began it: to any other it says that it is over.
     """
     with transaction.atomic():
         session = lock_session(provider, hop.session_id)
+        facts = PhoneFacts(hop.phone_e164, now)
+        if session and session.phone_e164 != hop.phone_e164:
+            stopped = end("stopped", facts)
+            return Answered(Screen(render(stopped.template, stopped.values), stopped.is_end))
         if session and _is_old_news(session, hop):
             return Answered(Screen(session.last_reply, session.state != SessionState.OPEN))
-        facts = PhoneFacts(hop.phone_e164, now)
         step = _step(session, hop, facts)
         answered = _carry_out(step.effect, hop, provider, new_reference, actor, now)
         screen = Screen(render(step.template, step.values), step.is_end)
@@ -57,22 +61,27 @@ def answer_hop(*, provider: str, hop: Hop, new_reference: Callable[[], str], act
 
 def _is_old_news(session: UssdSession, hop: Hop) -> bool:
     """A hop that we answered already (repeated, or overtaken by a later one), or one behind the end of the session."""
-    if hop.text == session.last_text:
-        return True
-    return hop.text != "" and (session.state != SessionState.OPEN or session.last_text.startswith(hop.text))
+    return session.state != SessionState.OPEN or session.last_text.startswith(hop.text)
 
 
 def _step(session: UssdSession | None, hop: Hop, facts: Facts) -> Step:
     """The step behind the inputs that are new; from the start where there is no step before them."""
-    if session and session.state == SessionState.OPEN and hop.text.startswith(session.last_text):
-        typed = hop.text[len(session.last_text) :].removeprefix("*") if session.last_text else hop.text
-        return advance(session.screen, session.answers, typed, facts)
-    step = start(facts)
-    for typed in hop.text.split("*")[:MOST_REPLAYED] if hop.text else ():
+    before = f"{session.last_text}*" if session and session.last_text else ""
+    if session and hop.text.startswith(before):
+        first, *inputs = _inputs(hop.text.removeprefix(before))
+        step = advance(session.screen, session.answers, first, facts)
+    else:
+        step, inputs = start(facts), _inputs(hop.text) if hop.text else []
+    for typed in inputs:
         if step.is_end:
             break
         step = advance(step.screen, step.answers, typed, facts)
     return step
+
+
+def _inputs(text: str) -> list[str]:
+    """What was typed, input by input; a star alone is an input too, that no screen knows."""
+    return [typed for typed in text.split("*") if typed][:MOST_REPLAYED] or [text]
 
 
 def _carry_out(

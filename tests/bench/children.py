@@ -26,7 +26,8 @@ def running_child(
     with (folder / f"{name}.log").open("wb") as log:
         own: IO[bytes] | int = subprocess.PIPE if pipes else log
         process = subprocess.Popen(
-            [*with_parent(signal.SIGTERM), *arguments],
+            # They keep nothing, and one that is frozen would never see a gentler signal.
+            [*with_parent(signal.SIGKILL), *arguments],
             cwd=ROOT,
             env=dict(environment),
             stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,

@@ -1,7 +1,8 @@
 """A load generator: POST after POST on persistent connections, as fast as the server answers. A process of its own.
 
-Reads one JSON job from standard input, prints one JSON result. Bodies are the job's `body` with a serial number put in for
-`SERIAL`, so that every request is a new one. Standard library only, so that it starts fast and costs little beside the server.
+Reads one JSON job from standard input, prints one JSON result. Bodies are the job's `body` with a serial number put in
+for `SERIAL`, so that every request is a new one. Standard library only: it starts fast and costs little beside the
+server.
 """
 
 import json

@@ -56,7 +56,8 @@ class Turn:
         results = [writer.read() for writer in self.writers]
         self.errors += sum(result["errors"] for result in results)
         self.longest_seconds = max(self.longest_seconds, *(result["longest_seconds"] for result in results))
-        return sum(result["accepted"] for result in results) / SECONDS
+        accepted: int = sum(result["accepted"] for result in results)
+        return accepted / SECONDS
 
 
 @dataclass

@@ -26,9 +26,7 @@ class MeasurementError(RuntimeError):
     """What was to be timed did not do its work, so there is no figure."""
 
 
-def interleave(
-    ours: Callable[[], float], yardstick: Callable[[], float], *, rounds: int = ROUNDS
-) -> list[Round]:
+def interleave(ours: Callable[[], float], yardstick: Callable[[], float], *, rounds: int = ROUNDS) -> list[Round]:
     """Both in turn. Which one goes first changes from round to round, so that a drift favours neither."""
     measured = []
     for number in range(rounds):

@@ -50,7 +50,10 @@ def _set_up() -> None:
 
 def _close_connections() -> None:
     """Before the server goes away, so that the pool does not try to reach it again."""
-    from django.db import connection
+    from django.db import connections
+    from django.db.backends.postgresql.base import DatabaseWrapper
 
+    connection = connections["default"]
     connection.close()
-    connection.close_pool()
+    if isinstance(connection, DatabaseWrapper):
+        connection.close_pool()

@@ -19,7 +19,7 @@ from tests.support.payloads import json_payload
 from vending.sts.check_digits import luhn_digit
 from vending.sts.identifiers import MeterPan
 
-METERS = 400
+METERS = 300
 _ACTOR = "system:bench"
 
 

@@ -1,7 +1,7 @@
 """One writer of P24: a process that accepts confirmations into the SQLite file for as long as it is told to.
 
-For each line on standard input (seconds, first serial number) it prints one JSON line: how many it accepted in time, how
-many failed, and how long the slowest took.
+For each line on standard input (seconds, first serial number) it prints one JSON line: how many it accepted in time,
+how many failed, and how long the slowest took.
 """
 
 import json
@@ -20,7 +20,8 @@ from gateway.payments.registry import get_provider  # noqa: E402
 from gateway.webhooks.services import accept_payment  # noqa: E402
 from tests.bench.site import confirmation  # noqa: E402
 
-_PAYER = {"BillRefNumber": "37000123456"}
+_RECEIPT = "W000000000"
+_BODY = confirmation({"BillRefNumber": "37000123456"}, _RECEIPT).decode()
 
 
 def accept_for(seconds: float, first_serial: int) -> dict[str, float]:
@@ -30,7 +31,7 @@ def accept_for(seconds: float, first_serial: int) -> dict[str, float]:
     started = time.perf_counter()
     serial = first_serial
     while started < ends_at:
-        body = confirmation(_PAYER, f"W{serial:09d}")
+        body = _BODY.replace(_RECEIPT, f"W{serial:09d}").encode()
         started = time.perf_counter()
         try:
             request = InboundRequest("POST", "application/json", body)

@@ -1,4 +1,4 @@
-"""The broker is a hint and no more: killed, hung or wiped, money is taken at once and the code comes when it is back."""
+"""The broker is a hint, no more: killed, hung or wiped, money is taken at once and the code comes when it is back."""
 
 import os
 import signal

@@ -1,7 +1,8 @@
-"""Each fail-point of the flow: the process there is killed by signal 9, `up` heals itself, and the money comes out whole.
+"""Each fail-point of the flow: the process there is killed by signal 9, `up` heals itself, the money comes out whole.
 
-First every point is struck, and at each the work that comes next is served within ten seconds. Then what was under way when
-it died is looked at: one payment, one token, one set of postings, and the digits on the phone by the SMS provider's count.
+First every point is struck, and at each the work that comes next is served within ten seconds. Then what was under way
+at each death is looked at: one payment, one token, one set of postings, and the digits on the phone by the SMS
+provider's own count.
 """
 
 import time
@@ -37,19 +38,19 @@ TOKENS = {
 SENT_AT_DEATH = {Failpoint.MESSAGE_CLAIMED: 0, Failpoint.MESSAGE_SENT: 1}
 PUSHED_AT_DEATH = {Failpoint.PUSH_CLAIMED: 0, Failpoint.PUSH_SENT: 1}
 KNOWN_AT_DEATH = {Failpoint.ACCEPT_BEFORE_COMMIT: 0, Failpoint.ACCEPT_AFTER_COMMIT: 1}
-# Points of long leases early, and those of one kind apart, so that leases end while other points are struck.
+# Points of one kind stand apart, the longest leases first, so that leases end while other points are struck.
 ORDER = (
     Failpoint.PUSH_CLAIMED,
-    Failpoint.MESSAGE_CLAIMED,
     Failpoint.PAYMENTS_CLAIMED,
-    Failpoint.ACCEPT_BEFORE_COMMIT,
+    Failpoint.MESSAGE_CLAIMED,
     Failpoint.ALLOCATE_BEFORE_COMMIT,
-    Failpoint.ACCEPT_AFTER_COMMIT,
+    Failpoint.ACCEPT_BEFORE_COMMIT,
     Failpoint.ALLOCATE_AFTER_COMMIT,
-    Failpoint.MESSAGE_SENT,
+    Failpoint.ACCEPT_AFTER_COMMIT,
     Failpoint.MODULE_ANSWERED,
-    Failpoint.PUSH_SENT,
+    Failpoint.MESSAGE_SENT,
     Failpoint.DIGITS_STORED,
+    Failpoint.PUSH_SENT,
     Failpoint.ISSUE_BEFORE_COMMIT,
     Failpoint.ISSUE_AFTER_COMMIT,
 )
@@ -133,7 +134,7 @@ def strike_tokens(ground: Ground, point: Failpoint) -> None:
     with in_place_of(ground.product, "tokens", point) as twin:
         receipt = ground.pay(OTIENO)
         ground.victims[point] = receipt, OTIENO
-        twin.wait_until_killed()
+        twin.start_and_be_killed()
         assert ground.facts_of(receipt) == [TOKENS[point]]
     later = ground.pay(HALIMA)
     ground.assert_back_at_work(twin.died_at, lambda: ground.codes(HALIMA, later))
@@ -145,7 +146,7 @@ def strike_messages(ground: Ground, point: Failpoint) -> None:
     with in_place_of(ground.product, "calls", point) as twin:
         receipt = ground.pay(OTIENO)
         ground.victims[point] = receipt, OTIENO
-        twin.wait_until_killed()
+        twin.start_and_be_killed()
         assert ground.facts_of(receipt) == [("ALLOCATED", "ISSUED", 20, "SENDING")]
         assert len(ground.codes(OTIENO, receipt)) == SENT_AT_DEATH[point]
     later = ground.pay(HALIMA)
@@ -163,7 +164,7 @@ def strike_pushes(ground: Ground, point: Failpoint) -> None:
     with in_place_of(ground.product, "calls", point) as twin:
         ground.buy(AMINA, amount)
         ground.victims[point] = new_receipt(), AMINA
-        twin.wait_until_killed()
+        twin.start_and_be_killed()
         open_purchase = "SELECT state, checkout_id FROM gateway_payment WHERE amount_minor = ?"
         assert ground.product.select(open_purchase, amount * 100) == [("EXPECTED", None)]
         assert len(ground.pushes(AMINA, amount)) == PUSHED_AT_DEATH[point]
@@ -217,7 +218,9 @@ def test_killed_at_point_comes_to_one_token_and_one_set_of_postings(ground: Grou
 
     wait_until(lambda: len(ground.codes(phone, receipt)) >= copies, HEALED_SECONDS, "the code")
 
-    wait_until(lambda: ground.facts_of(receipt) == [("ALLOCATED", "ISSUED", 20, "ACCEPTED")], 5, "its end in the tables")
+    wait_until(
+        lambda: ground.facts_of(receipt) == [("ALLOCATED", "ISSUED", 20, "ACCEPTED")], 5, "its end in the tables"
+    )
     ((payment_id, digits),) = ground.product.select(
         "SELECT p.id, t.digits FROM gateway_payment p JOIN vending_authority a ON a.reference = CAST(p.id AS TEXT)"
         " JOIN vending_token t ON t.authority_id = a.id WHERE p.receipt = ?",

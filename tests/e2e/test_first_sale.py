@@ -145,7 +145,9 @@ def test_code_asked_by_a_stranger_is_not_told(product: Product, world: OutsideWo
     wait_until(lambda: world.sms_to(stranger), SMS_SECONDS, "the answer to the stranger")
     assert [sms.code for sms in world.sms_to(stranger)] == [""]
     codes = {sms.code for sms in world.sms if sms.code}
-    assert not any(code in "".join(text.split()) for code in codes for text in [screen.text, *map(str, world.sms_to(stranger))])
+    assert not any(
+        code in "".join(text.split()) for code in codes for text in [screen.text, *map(str, world.sms_to(stranger))]
+    )
 
 
 def test_delivery_report_closes_the_message_and_only_once(product: Product, world: OutsideWorld) -> None:

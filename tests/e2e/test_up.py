@@ -1,4 +1,4 @@
-"""`manage.py up` as a process: its ready line, its children, their end and their return; and what production refuses."""
+"""`manage.py up` as a process: its ready line, its children, their end and return; and what production refuses."""
 
 import json
 import os

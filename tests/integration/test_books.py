@@ -97,11 +97,11 @@ class Change(NamedTuple):
 
 
 def update(table: str, row: str, changes: str, *named: str) -> Change:
-    return Change((f"UPDATE {table} SET {changes} WHERE id = {{{row}}}",), named)
+    return Change((f"UPDATE {table} SET {changes} WHERE id = {{{row}}}",), named)  # noqa: S608 -- all of it is ours
 
 
 def remove(table: str, row: str, *named: str) -> Change:
-    return Change((f"DELETE FROM {table} WHERE id = {{{row}}}",), named)
+    return Change((f"DELETE FROM {table} WHERE id = {{{row}}}",), named)  # noqa: S608 -- all of it is ours
 
 
 def payment(row: str, changes: str, *named: str) -> Change:
@@ -130,7 +130,8 @@ def entry(changes: str, *named: str) -> Change:
 
 def audit(changes: str, *named: str) -> Change:
     where = "act = 'vend.issued' AND subject = 'vend:{vend}'"
-    return Change((f"UPDATE fleet_auditentry SET {changes} WHERE {where}",), ("audit_seal:{seal}", *named))
+    statement = f"UPDATE fleet_auditentry SET {changes} WHERE {where}"  # noqa: S608 -- all of it is ours
+    return Change((statement,), ("audit_seal:{seal}", *named))
 
 
 ZEROS = "0" * 20
@@ -149,13 +150,17 @@ CHANGES = {
     "payment-state-refunded": payment("found", "state = 'REFUNDED'"),
     "payment-state-lost-again": payment("lost", "state = 'CONFIRMED'"),
     "payment-state-unpaid": payment("waiting", "state = 'DECLINED'"),
-    "payment-removed": remove("gateway_payment", "payment", "vend:{vend}", "ledger_entry:{entry}", "callback:{callback}"),
+    "payment-removed": remove(
+        "gateway_payment", "payment", "vend:{vend}", "ledger_entry:{entry}", "callback:{callback}"
+    ),
     "ledger-line-amount": line("amount_minor = amount_minor - 1", "vend:{vend}"),
     "ledger-line-account": line("account = 'revenue:fixed_fee'"),
     "ledger-line-meter": line("meter_id = {other}"),
     "ledger-line-removed": remove("vending_ledgerline", "line", "ledger_entry:{entry}", "payment:{payment}"),
     "wallet-moved": update("vending_ledgerline", "wallet_line", "meter_id = {meter}", "payment:{kept}"),
-    "wallet-negative": update("vending_ledgerline", "wallet_line", "amount_minor = 5", "payment:{kept}", "meter:{other}"),
+    "wallet-negative": update(
+        "vending_ledgerline", "wallet_line", "amount_minor = 5", "payment:{kept}", "meter:{other}"
+    ),
     "ledger-entry-currency": entry("currency = 'UGX'", "ledger_entry:{entry}", "payment:{payment}"),
     "ledger-entry-cause": entry("cause = 'payment:99999:allocated'", "ledger_entry:{entry}", "payment:{payment}"),
     "ledger-entry-cause-unknown": entry("cause = 'gift'", "ledger_entry:{entry}", "payment:{payment}"),
@@ -195,7 +200,7 @@ CHANGES = {
     "token-meter": token("meter_id = {other}, tid = 7"),
     "token-removed": remove("vending_token", "token", "vend:{vend}", "message:{message}"),
     "authority-reference": update(
-        "vending_authority", "authority", "reference = '99999'", "authority:{authority}", "vend:{vend}", "payment:{payment}"
+        "vending_authority", "authority", "reference = '-1'", "authority:{authority}", "vend:{vend}", "payment:{payment}"
     ),
     "authority-reference-text": update("vending_authority", "authority", "reference = 'me'", "authority:{authority}"),
     "authority-kind": update("vending_authority", "authority", "kind = 'approval'", "authority:{authority}"),
@@ -232,19 +237,30 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_books_with_one_row_changed_exit_1_and_name_it(books: Ids, change: Change) -> None:
+KINDS = sorted({name.partition("-")[0] for name in CHANGES})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_books_with_one_row_changed_exit_1_and_name_it(books: Ids, kind: str) -> None:
+    """Each change of this kind by itself; what was not found or not named is told by the change's name."""
     drop_triggers()
-    assert run_sql(*(statement.format(**books) for statement in change.statements)) >= 1
-    status, (*differences, last) = verify()
-    assert (status, last) == (1, f"differences: {len(differences)}")
-    told = "\n".join(differences)
-    assert [row for row in named(change, books) if not re.search(rf"(?<![\w]){row}(?!\d)", told)] == [], told
+    wrong = {}
+    for name, change in CHANGES.items():
+        if name.partition("-")[0] == kind and (unsaid := what_is_not_told(change, books)):
+            wrong[name] = unsaid
+    assert wrong == {}
 
 
-def named(change: Change, books: Ids) -> list[str]:
+def what_is_not_told(change: Change, books: Ids) -> list[str]:
+    """The rows that `verify_books` should name and does not; the change is undone."""
+    with transaction.atomic():
+        assert run_sql(*(statement.format(**books) for statement in change.statements)) >= 1
+        status, (*differences, last) = verify()
+        transaction.set_rollback(True)
     assert change.rows
-    return [row.format(**books) for row in change.rows]
+    assert (status, last) == (1 if differences else 0, f"differences: {len(differences)}")
+    rows = (row.format(**books) for row in change.rows)
+    return [row for row in rows if not any(re.search(rf"(?<!\w){row}(?!\d)", line) for line in differences)]
 
 
 def test_books_with_a_token_from_nowhere_name_it_and_its_authority(books: Ids, world: World) -> None:

@@ -50,6 +50,12 @@ def prompted(world: World, checkout_id: str = CHECKOUT, payer: str = AMINA) -> P
     return Payment.objects.get(pk=purchase.pk)
 
 
+def made(accepted: Accepted) -> Payment:
+    """The payment that a claim confirmed."""
+    assert accepted.payment_id
+    return Payment.objects.get(pk=accepted.payment_id)
+
+
 def acts_of(payment: Payment | None) -> list[str]:
     assert payment
     return list(AuditEntry.objects.filter(subject=f"payment:{payment.pk}").order_by("pk").values_list("act", flat=True))
@@ -135,7 +141,7 @@ def test_confirm_other_money_is_its_own_payment(world: World, changes: dict[str,
     accepted = confirm(world, claim)
     assert accepted.payment_id != purchase.pk
     assert rows_of(Payment)["Payment"][:1] == before
-    payment = Payment.objects.get(pk=accepted.payment_id)
+    payment = made(accepted)
     assert (payment.receipt, payment.meter_id) == (claim.receipt, None)
 
 
@@ -274,7 +280,7 @@ def test_settle_paid_for_nobodys_purchase_waits_in_suspense(world: World, phone:
     accepted = settle(world, world.prompt_paid(CHECKOUT, "NLJ7", phone=phone))
     assert accepted.payment_id != purchase.pk
     world.fulfil()
-    payment = Payment.objects.get(pk=accepted.payment_id)
+    payment = made(accepted)
     assert (payment.state, payment.meter_id, payment.checkout_id) == (PaymentState.SUSPENSE, None, CHECKOUT)
     purchase.refresh_from_db()
     assert (purchase.state, purchase.receipt) == (PaymentState.EXPECTED, None)
@@ -312,7 +318,7 @@ def test_confirmation_of_no_meter_gets_the_meter_of_its_prompt(world: World, is_
         world.fulfil()
     assert settle(world, world.prompt_paid(CHECKOUT, "NLJ7")) == Accepted(accepted.payment_id, "repeated")
     world.fulfil()
-    payment = Payment.objects.get(pk=accepted.payment_id)
+    payment = made(accepted)
     assert (payment.state, payment.meter_id, payment.payer_e164) == (PaymentState.ALLOCATED, world.meter.pk, AMINA)
     assert "payment.meter_told" in acts_of(payment)
     purchase.refresh_from_db()
@@ -325,7 +331,7 @@ def test_confirmation_of_no_meter_gets_the_meter_of_a_declined_prompt_too(world:
     settle(world, world.prompt_failed(CHECKOUT))
     accepted = confirm(world, world.claim(20_000, "MAMA SHOP", receipt="NLJ7"))
     settle(world, world.prompt_paid(CHECKOUT, "NLJ7"))
-    assert Payment.objects.get(pk=accepted.payment_id).meter_id == world.meter.pk
+    assert made(accepted).meter_id == world.meter.pk
 
 
 def test_prompt_of_no_purchase_gets_the_account_of_its_confirmation(world: World) -> None:
@@ -349,7 +355,7 @@ def test_second_receipt_on_a_paid_purchase_is_a_second_payment(world: World) -> 
     accepted = settle(world, world.prompt_paid(CHECKOUT, "NLJ8"))
     assert accepted.outcome == "accepted"
     world.fulfil()
-    second = Payment.objects.get(pk=accepted.payment_id)
+    second = made(accepted)
     assert (second.receipt, second.checkout_id, second.meter_id) == ("NLJ8", None, world.meter.pk)
     assert Payment.objects.get(pk=first.pk).receipt == "NLJ7"
     assert Token.objects.count() == 2

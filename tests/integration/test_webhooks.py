@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -110,6 +111,23 @@ def test_hook_huge_body_is_refused_unread(hooks: Hooks, address: str) -> None:
     assert written() == before
     assert hooks.post(address, b"x" * MAX_BODY_OCTETS).status_code == 400
     assert len(bytes(Callback.objects.get().body)) == MAX_BODY_OCTETS
+
+
+def test_hook_limit_is_ours_whatever_the_frameworks_is(hooks: Hooks, settings: Settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = None
+    assert hooks.post(STK, b"x" * (MAX_BODY_OCTETS + 1)).status_code == 413
+    assert not Callback.objects.exists()
+
+
+def test_hook_body_cut_off_on_its_way_is_refused_and_not_kept(hooks: Hooks) -> None:
+    class Cut(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise ConnectionResetError
+
+    extra: dict[str, Any] = {"wsgi.input": Cut()}
+    answer = hooks.client.post(hooks.url(STK), b"{}", content_type="application/json", **extra)
+    assert (answer.status_code, answer.content) == (400, b"")
+    assert not Callback.objects.exists()
 
 
 @pytest.mark.parametrize("address", EVERY_DOOR)

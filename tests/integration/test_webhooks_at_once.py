@@ -8,6 +8,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_same_confirmation_at_once_is_one_payment(
     if has_purchase:
         world.purchase()
     document = confirmation(world)
-    acts = [lambda: post("payments/daraja/confirmation", document)] * AT_ONCE
+    acts = [partial(post, "payments/daraja/confirmation", document)] * AT_ONCE
     assert at_once(acts) == [200] * AT_ONCE
     outcomes = Counter(Callback.objects.values_list("outcome", flat=True))
     assert outcomes == {"accepted": 1, "repeated": AT_ONCE - 1}
@@ -102,7 +103,7 @@ def test_same_confirmation_at_once_is_one_payment(
 def test_contradicting_confirmation_at_once_is_a_conflict(world: World, post: Callable[[str, Any], int]) -> None:
     one = confirmation(world)
     other = one | {"TransAmount": "300"}
-    assert at_once([lambda d=d: post("payments/daraja/confirmation", d) for d in (one, other)]) == [200, 200]  # type: ignore[misc]
+    assert at_once([partial(post, "payments/daraja/confirmation", d) for d in (one, other)]) == [200, 200]
     assert Counter(Callback.objects.values_list("outcome", flat=True)) == {"accepted": 1, "conflict": 1}
     assert AuditEntry.objects.filter(act="payment.contradicted").count() == 1
     sold_once(world)
@@ -117,8 +118,8 @@ def test_both_doors_at_once_are_one_payment(
         result = PushResult(PushOutcome.ACCEPTED, "ws_CO_1")
         store_push(payment_id=purchase.pk, result=result, actor=ACTOR, now=world.now)
     acts = [
-        lambda: post("payments/daraja/confirmation", confirmation(world)),
-        lambda: post("payments/daraja/stk", prompt_result()),
+        partial(post, "payments/daraja/confirmation", confirmation(world)),
+        partial(post, "payments/daraja/stk", prompt_result()),
     ] * (AT_ONCE // 2)
     assert at_once(acts) == [200] * AT_ONCE
     assert Payment.objects.get().pk == purchase.pk
@@ -129,7 +130,7 @@ def test_both_doors_at_once_are_one_payment(
 def test_two_payments_for_one_purchase_at_once_are_two(world: World, post: Callable[[str, Any], int]) -> None:
     world.purchase()
     documents = [confirmation(world, f"NLJ{number}") for number in range(AT_ONCE)]
-    acts = [lambda d=document: post("payments/daraja/confirmation", d) for document in documents]  # type: ignore[misc]
+    acts = [partial(post, "payments/daraja/confirmation", document) for document in documents]
     assert at_once(acts) == [200] * AT_ONCE
     assert Payment.objects.count() == AT_ONCE
     assert Payment.objects.exclude(reference="").count() == 1

@@ -1,4 +1,4 @@
-"""The money rule, for any prices: against a slow oracle that tries every tenth with fractions, and as sums and bounds."""
+"""The money rule, for any prices: against a slow oracle that tries every tenth, as sums and bounds."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ prices = st.builds(
     fixed_fee_minor=st.integers(0, 2_000),
     least_energy_kwh_tenths=st.integers(0, 30),
 )
-small = st.integers(0, 3_000)
+small = st.integers(0, 1_500)
 large = st.integers(0, 10**12)
 
 
@@ -49,7 +50,7 @@ def oracle_price(tariff: Prices, tenths: int) -> tuple[int, int]:
 def oracle_energy(tariff: Prices, money: int) -> int:
     """The greatest number of tenths that fits and that a token can carry, found by trying."""
     best = tenths = 0
-    while sum(oracle_price(tariff, tenths)) <= money and tenths <= 40_000:
+    while sum(oracle_price(tariff, tenths)) <= money:
         if tenths_of(amount_for(tenths)) == tenths:
             best = tenths
         tenths += 1
@@ -63,7 +64,7 @@ def split(tariff: Prices, paid: int, wallet: int, fee: bool) -> Split:
 
 
 @given(prices, small, small, st.booleans())
-@example(Prices(2, False, 0, 0, 1), 3_000, 800, False)  # 18,999 tenths: above the first band of a token
+@example(Prices(1, False, 0, 0, 1), 1_500, 400, False)  # some 19,000 tenths: above the first band of a token
 @settings(max_examples=150, deadline=None)
 def test_split_is_what_trying_every_tenth_finds(tariff: Prices, paid: int, wallet: int, fee: bool) -> None:
     due = tariff.fixed_fee_minor if fee else 0
@@ -127,23 +128,28 @@ def test_more_money_never_buys_less(tariff: Prices, paid: int, more: int, fee: b
 @given(prices=prices, payments=st.lists(st.integers(1, 30_000), min_size=1, max_size=3))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_quote_is_what_the_sale_then_does(world: World, prices: Prices, payments: list[int]) -> None:
-    world.later(60)
-    publish_tariff(
-        site_id=world.site.pk,
-        currency="KES",
-        prices=replace(prices, price_per_kwh_minor=prices.price_per_kwh_minor + 20),
-        least_payment_minor=1,
-        most_payment_minor=10**9,
-        starts_at=world.now - timedelta(seconds=1),
-        actor=ACTOR,
-        now=world.now,
-    )
-    for paid in payments:
-        quoted = get_quote(meter=Meter.objects.get(pk=world.meter.pk), paid_minor=paid, now=world.now)
-        sold_before = Vend.objects.count()
-        world.sell(paid)
-        if quoted.refusal:
-            assert (quoted.refusal, Vend.objects.count()) == ("too_little", sold_before)
-            continue
-        vend = Vend.objects.order_by("-pk")[0]
-        assert {name: getattr(vend, name) for name in vars(quoted.split)} == vars(quoted.split)
+    with transaction.atomic():
+        publish_tariff(
+            site_id=world.site.pk,
+            currency="KES",
+            prices=replace(prices, price_per_kwh_minor=prices.price_per_kwh_minor + 20),
+            least_payment_minor=1,
+            most_payment_minor=10**9,
+            starts_at=NOW - timedelta(seconds=1),
+            actor=ACTOR,
+            now=NOW,
+        )
+        for paid in payments:
+            check_quote_is_sale(world, paid)
+        transaction.set_rollback(True)
+
+
+def check_quote_is_sale(world: World, paid: int) -> None:
+    quoted = get_quote(meter=Meter.objects.get(pk=world.meter.pk), paid_minor=paid, now=NOW)
+    sold_before = Vend.objects.count()
+    world.sell(paid)
+    if quoted.refusal:
+        assert (quoted.refusal, Vend.objects.count()) == ("too_little", sold_before)
+        return
+    vend = Vend.objects.order_by("-pk")[0]
+    assert {name: getattr(vend, name) for name in vars(quoted.split)} == vars(quoted.split)

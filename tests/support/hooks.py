@@ -15,7 +15,7 @@ from gateway.webhooks import views
 from tests.support.world import World
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -32,16 +32,13 @@ class Hooks:
         slice_name, provider, *door = address.split("/")
         return "/" + "/".join(["hooks", slice_name, provider, secret or self.secret, *door]) + end
 
-    def post(
-        self, address: str, body: bytes | Mapping[str, Any], *, secret: str = "", end: str = "/"
-    ) -> "HttpResponse":
+    def post(self, address: str, body: bytes | Mapping[str, Any], *, secret: str = "", end: str = "/") -> "Answer":
         """A form to the SMS and USSD hooks, JSON to the payment hooks; octets go as they are."""
         is_json = address.startswith("payments/")
         if not isinstance(body, bytes):
             body = json.dumps(body).encode() if is_json else urlencode(body).encode()
         url = self.url(address, secret=secret, end=end)
-        answer: HttpResponse = self.client.post(url, data=body, content_type=JSON if is_json else FORM)
-        return answer
+        return self.client.post(url, data=body, content_type=JSON if is_json else FORM)
 
 
 def make_hooks(world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Hooks:

@@ -1,4 +1,4 @@
-"""Who calls the product from outside: mobile money, the SMS gateway, and handsets on USSD, each in its vendor's own form."""
+"""Who calls the product from outside: mobile money, the SMS gateway, handsets on USSD, each in its vendor's form."""
 
 import hashlib
 import secrets
@@ -24,7 +24,7 @@ class Caller:
     secret: str
 
     def url(self, hook: str) -> str:
-        """The address of a hook: `payments/daraja/stk` has the secret before its last word, `ussd/africastalking` at its end."""
+        """The address of a hook: the secret stands after the vendor, as in `payments/daraja/<secret>/stk/`."""
         kind, vendor, *door = hook.split("/")
         return "/".join([self.base_url, "hooks", kind, vendor, self.secret, *door, ""])
 
@@ -53,7 +53,13 @@ class Caller:
         return self.send("POST", str(push.fields["CallBackURL"]), json=stk_paid(push, receipt))
 
     def report(self, sms: Sms, status: str) -> requests.Response:
-        fields = {"id": sms.message_id, "status": status, "phoneNumber": sms.to, "networkCode": "63902", "retryCount": "0"}
+        fields = {
+            "id": sms.message_id,
+            "status": status,
+            "phoneNumber": sms.to,
+            "networkCode": "63902",
+            "retryCount": "0",
+        }
         return self.form("sms/africastalking/report", fields)
 
     def text_in(self, phone: str, text: str, text_id: str = "") -> requests.Response:
@@ -67,6 +73,14 @@ class Caller:
             "networkCode": "63902",
         }
         return self.form("sms/africastalking/inbound", fields)
+
+
+def assert_plain(answer: requests.Response, status: int) -> None:
+    """This status, no redirect, and nothing in the answer that a program would say to its maker."""
+    assert answer.status_code == status, f"{answer.request.method} {answer.text[:200]}"
+    assert "Location" not in answer.headers
+    assert len(answer.content) < 1000
+    assert not any(word in answer.text for word in ("Traceback", "Error at", "django", "File "))
 
 
 def new_receipt() -> str:

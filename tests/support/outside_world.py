@@ -1,7 +1,7 @@
 """Africa's Talking and Daraja on one loopback address, written from the vendors' wire contracts alone.
 
-What the product is pointed at when its own simulator must not vouch for it: shares no line with it. Every text and prompt
-that was asked for is kept, so a test counts on the vendors' side; what a vendor would refuse is in `refusals`.
+What the product is pointed at when its own simulator must not vouch for it: shares no line with it. Every text and
+prompt that was asked for is kept, so a test counts on the vendors' side; what a vendor would refuse is in `refusals`.
 """
 
 import base64
@@ -134,7 +134,10 @@ class OutsideWorld:
     def _take_sms(self, handler: "_Handler", body: bytes) -> _Answer:
         """Refused as a whole: 401 in plain words, or 201 with no recipients. There is no reference of the sender's."""
         fields = dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
-        if handler.headers.get("apiKey") != self.secrets["AFRICASTALKING_API_KEY"] or fields.get("username") != "outside":
+        if (
+            handler.headers.get("apiKey") != self.secrets["AFRICASTALKING_API_KEY"]
+            or fields.get("username") != "outside"
+        ):
             return self._refuse(401, "SMS: wrong key or user", text="The supplied authentication is invalid")
         if fields.get("from") != SENDER_ID:
             self.refusals.append("SMS: wrong sender")
@@ -145,7 +148,13 @@ class OutsideWorld:
         with self._lock:
             self.sms += taken
         recipients = [
-            {"statusCode": 101, "number": sms.to, "status": "Success", "cost": "KES 0.8000", "messageId": sms.message_id}
+            {
+                "statusCode": 101,
+                "number": sms.to,
+                "status": "Success",
+                "cost": "KES 0.8000",
+                "messageId": sms.message_id,
+            }
             for sms in taken
         ]
         summary = f"Sent to {len(taken)}/{len(taken)} Total Cost: KES {0.8 * len(taken):.4f}"

@@ -1,7 +1,7 @@
 """The product as a user starts it: `load_demo`, then `up`, as processes of their own in a temporary folder.
 
-On SQLite and the private broker, or on PostgreSQL and Redis, by `addresses`. The tables are read over a connection of the
-test's own. Everything that was started is ended, and what the processes printed is searched for secrets.
+On SQLite and the private broker, or on PostgreSQL and Redis, by `addresses`. The tables are read over a connection of
+the test's own. Everything that was started is ended, and what the processes printed is searched for secrets.
 """
 
 import contextlib
@@ -70,13 +70,12 @@ class Product:
         )
 
     def load_demo(self) -> None:
-        for arguments in (["migrate", "--verbosity", "0"], ["load_demo", "--json"]):
-            done = self.manage(*arguments)
-            assert done.returncode == 0, done.stderr
+        done = self.manage("load_demo", "--json")
+        assert done.returncode == 0, done.stderr
         self.facts = json.loads(done.stdout)
 
     def start(self, **environment: str) -> None:
-        """Start `up` and wait for its ready line. From the main thread: the kernel ends it together with its starter."""
+        """Start `up`, wait for its ready line. From the main thread: the kernel ends it together with its starter."""
         command = [*with_parent(signal.SIGTERM), sys.executable, str(ROOT / "manage.py"), "up", "--bind", self.bind]
         with (self.folder / "up.out").open("wb") as out, self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -96,7 +95,8 @@ class Product:
         assert self.process
         assert self.process.poll() is None, f"up ended with {self.process.returncode}:\n{self.log()[-2000:]}"
         lines = [line for line in self.output().splitlines(keepends=True) if line.startswith("{")]
-        return json.loads(lines[0]) if lines and lines[0].endswith("\n") else {}
+        ready: dict[str, Any] = json.loads(lines[0]) if lines and lines[0].endswith("\n") else {}
+        return ready
 
     def stop(self) -> float:
         """SIGTERM, and the seconds until `up` had ended; killed with all its children when it takes too long."""
@@ -126,14 +126,14 @@ class Product:
         return {int(pid): words for pid in pids if (words := command_line(int(pid)))}
 
     def find_child(self, word: str) -> int:
-        """The child with this word in its command line (`tokens@%h`, `calls@%h`, `gunicorn`, `beat-schedule`); 0 if none runs."""
+        """The child with this word in its command line (`tokens@`, `calls@`, `gunicorn`, `beat-schedule`), or 0."""
         return next((pid for pid, words in self.children().items() if any(word in w for w in words)), 0)
 
     def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows by SQL with `?` for values, over a connection of our own."""
         if url := self.environment.get("DATABASE_URL"):
             with psycopg.connect(url) as server:
-                return server.execute(statement.replace("%", "%%").replace("?", "%s"), values).fetchall()  # type: ignore[arg-type]
+                return server.execute(statement.replace("%", "%%").replace("?", "%s"), values).fetchall()
         path = Path(self.environment["TOKENI_DATA_DIR"]) / "tokeni.sqlite3"
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as file:
             return file.execute(statement, values).fetchall()
@@ -159,7 +159,8 @@ class Product:
 
     def active_meter(self, phone: str, place: int = 0) -> dict[str, Any]:
         """The facts of a meter that this phone is linked to."""
-        return [meter for meter in self.facts["meters"] if phone in meter["phones"]][place]
+        linked: list[dict[str, Any]] = [meter for meter in self.facts["meters"] if phone in meter["phones"]]
+        return linked[place]
 
 
 def command_line(pid: int) -> list[str]:
@@ -192,7 +193,7 @@ def prepare(folder: Path, world: OutsideWorld, addresses: Mapping[str, str], **s
         "PUBLIC_BASE_URL": f"http://{bind}",
         "SMS_AMBIGUOUS_SECONDS": "2",
     }
-    return Product(folder, environment | world.settings() | addresses | settings, bind)
+    return Product(folder, environment | world.settings() | {**addresses, **settings}, bind)
 
 
 @contextlib.contextmanager
@@ -217,7 +218,9 @@ def find_leaks(text: str, secrets: Sequence[str], phones: Sequence[str]) -> list
     leaks = [match[0] for pattern in (_PHONE, _CODE) for match in pattern.finditer(text)]
     leaks += [secret for secret in secrets if secret in text]
     tails = {phone: "|".join(phone[-count:] for count in range(4, 10)) for phone in phones}
-    return leaks + [phone for phone, tail in tails.items() if re.search(rf"(?<![0-9A-Za-z])({tail})(?![0-9A-Za-z])", text)]
+    return leaks + [
+        phone for phone, tail in tails.items() if re.search(rf"(?<![0-9A-Za-z])({tail})(?![0-9A-Za-z])", text)
+    ]
 
 
 def secrets_of(product: Product, world: OutsideWorld) -> list[str]:
