@@ -29,10 +29,11 @@ class MeterFacts:
 @transaction.atomic
 def register_meter(*, facts: MeterFacts, actor: str, now: datetime) -> Meter:
     """Put a meter into stock. Idempotent by DRN: a meter that is known stays as it is."""
-    values = {name: value for name, value in vars(facts).items() if name != "drn"}
-    meter, is_new = Meter.objects.get_or_create(drn=facts.drn, defaults=values | {"state": MeterState.STOCK})
+    values = vars(facts) | {"state": MeterState.STOCK}
+    meter, is_new = Meter.objects.get_or_create(drn=facts.drn, defaults=values)
     if is_new:
-        record(actor=actor, acts=[Act("meter.registered", f"meter:{meter.pk}", {"drn": meter.drn})], now=now)
+        known = {name: value for name, value in vars(facts).items() if name not in ("site_id", "customer_id")}
+        record(actor=actor, acts=[Act("meter.registered", f"meter:{meter.pk}", known)], now=now)
     return meter
 
 

@@ -13,10 +13,12 @@ from datetime import date
 from typing import NamedTuple, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Model, Q, QuerySet, Sum
+from django.db.models import F, Model, Q, QuerySet, Sum
 
 from fleet.audit.models import AuditEntry
 from fleet.audit.queries import find_broken_seals
+from fleet.meters.lifecycle import MeterState
+from fleet.meters.models import Meter
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.ports import Door
@@ -24,6 +26,7 @@ from gateway.sms import services as sms
 from gateway.sms.models import Message
 from gateway.webhooks.models import Callback
 from vending.kernel.errors import DomainError
+from vending.keys.models import VendingKey
 from vending.ledger.accounts import (
     ENERGY_REVENUE,
     FIXED_FEE_REVENUE,
@@ -33,12 +36,14 @@ from vending.ledger.accounts import (
     provider_float,
 )
 from vending.ledger.models import LedgerEntry, LedgerLine
+from vending.ledger.queries import find_negative_wallets, find_unbalanced_entries
 from vending.sts.amounts import tenths_of
 from vending.tariffs.engine import price_of
-from vending.tariffs.models import FixedFeeCharge
+from vending.tariffs.models import FixedFeeCharge, Tariff
 from vending.tariffs.queries import month_of, prices_of
 from vending.tokens import services as tokens
-from vending.tokens.models import Authority, MeterTid, Token
+from vending.tokens.models import Authority, Token
+from vending.tokens.queries import find_wrong_tids
 from vending.vends import services as sales
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
@@ -106,13 +111,6 @@ def _one_moment() -> Iterator[None]:
             yield
 
 
-def find_unbalanced_entries() -> Iterator[str]:
-    """Every entry sums to nothing, and has lines."""
-    sums = LedgerEntry.objects.annotate(total=Sum("lines__amount_minor"), count=Count("lines"))
-    for entry in sums.filter(~Q(total=0) | Q(count=0)).iterator():
-        yield f"ledger_entry:{entry.pk} ({entry.cause}): its {entry.count} lines sum to {entry.total}, not to 0"
-
-
 def find_unexplained_entries() -> Iterator[str]:
     """Every entry is booked for a payment that exists."""
     for entries in _batches(LedgerEntry.objects.all()):
@@ -177,11 +175,16 @@ def find_unanswered_callbacks() -> Iterator[str]:
 
 
 def find_wrong_states() -> Iterator[str]:
-    """Payments and sales are in the state to which their last audited act brought them."""
+    """Payments, sales and meters are in the state to which their last audited act brought them."""
     for payments in _batches(Payment.objects.all()):
         yield from _check_states("payment", payments)
     for vends in _batches(Vend.objects.all()):
         yield from _check_states("vend", vends)
+    for meters in _batches(Meter.objects.all()):
+        moved = _details("meter.moved", "after", [f"meter:{meter.pk}" for meter in meters])
+        for meter in meters:
+            if meter.state != moved.get(f"meter:{meter.pk}", MeterState.STOCK):
+                yield f"meter:{meter.pk}: is {meter.state}, but no act moved it there"
 
 
 def _check_states(kind: str, rows: Sequence[StatedRow]) -> Iterator[str]:
@@ -191,6 +194,25 @@ def _check_states(kind: str, rows: Sequence[StatedRow]) -> Iterator[str]:
         act = last.get(f"{kind}:{row.pk}", "")
         if row.state not in _STATES_AFTER_ACT.get(act, ()):
             yield f"{kind}:{row.pk}: is {row.state}, but its audit trail ends with {act or 'nothing'}"
+
+
+def find_altered_rows() -> Iterator[str]:
+    """What decides prices and keys is still what was recorded when it was set."""
+    yield from _check_recorded("meter", "meter.registered", Meter.objects.all())
+    yield from _check_recorded("tariff", "tariff.published", Tariff.objects.all())
+    yield from _check_recorded("vending_key", "vending_key.loaded", VendingKey.objects.defer("sealed"))
+
+
+def _check_recorded(kind: str, act: str, rows: QuerySet[Row]) -> Iterator[str]:
+    for batch in _batches(rows):
+        subjects = [f"{kind}:{row.pk}" for row in batch]
+        entries = AuditEntry.objects.filter(act=act, subject__in=subjects).order_by("pk")
+        recorded = {entry.subject: entry.details for entry in entries if isinstance(entry.details, dict)}
+        for row in batch:
+            facts = recorded.get(f"{kind}:{row.pk}", {})
+            altered = [name for name, value in facts.items() if getattr(row, name, value) != value]
+            if altered or not facts:
+                yield f"{kind}:{row.pk}: {', '.join(altered) or 'all of it'} is not what {act} recorded"
 
 
 def find_wrong_vends() -> Iterator[str]:
@@ -253,24 +275,6 @@ def find_missing_tokens() -> Iterator[str]:
         yield f"vend:{vend.pk}: is ISSUED without a token"
     for authority in Authority.objects.filter(vend=None).iterator():
         yield f"authority:{authority.pk}: no sale was made of it"
-
-
-def find_wrong_tids() -> Iterator[str]:
-    """The last TID kept for a meter is not below one that it was given (above it may be: TIDs can be skipped)."""
-    greatest = Token.objects.values("meter_id", "base_date").annotate(tid=Max("tid")).order_by()
-    kept = {(row.meter_id, row.base_date): row for row in MeterTid.objects.iterator()}
-    for token in greatest.iterator():
-        row = kept.get((token["meter_id"], token["base_date"]))
-        if row is None or row.last_tid < token["tid"]:
-            name = f"meter_tid:{row.pk}" if row else f"meter:{token['meter_id']}"
-            yield f"{name}: the last TID kept for it is below one that was given"
-
-
-def find_negative_wallets() -> Iterator[str]:
-    """No wallet owes us."""
-    owed = LedgerLine.objects.filter(account=WALLET).values("meter_id").annotate(total=Sum("amount_minor")).order_by()
-    for row in owed.filter(total__gt=0):
-        yield f"meter:{row['meter_id']}: its wallet holds {-row['total']}"
 
 
 def find_wrong_messages() -> Iterator[str]:
@@ -366,6 +370,7 @@ _CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     find_unjournalled_payments,
     find_unanswered_callbacks,
     find_wrong_states,
+    find_altered_rows,
     find_wrong_vends,
     find_wrong_tokens,
     find_missing_tokens,

@@ -20,6 +20,7 @@ from gateway.sms.texts import render_sms
 from vending.vends.models import Vend
 
 REQUESTS_A_DAY = 5
+NOT_FOUND_AN_HOUR = 3
 DAYS_BACK = 90
 _CODES_SEARCHED = 20
 
@@ -40,6 +41,9 @@ def answer_text(*, provider: str, sms: InboundSms, actor: str, now: datetime) ->
         return _tell(sms, "too_many_requests", {"times": REQUESTS_A_DAY}, cause=cause, actor=actor, now=now)
     vend = _last_code(sms.from_e164, request, now)
     if vend is None:
+        since = now - timedelta(hours=1)
+        if count_messages_to(sms.from_e164, kind="no_code_found", since=since) >= NOT_FOUND_AN_HOUR:
+            return []
         return _tell(sms, "no_code_found", {"days": DAYS_BACK}, cause=text_id, actor=actor, now=now)
     return resend_codes(vend_ids=[vend.pk], to_e164=sms.from_e164, request=text_id, actor=actor, now=now)
 

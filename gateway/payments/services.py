@@ -236,7 +236,9 @@ def store_push(*, payment_id: int, result: PushResult, actor: str, now: datetime
     """What became of asking for a prompt. The callback may have come first: then only the checkout id is new."""
     payment = lock_payments([payment_id])[0]
     if result.outcome == PushOutcome.ACCEPTED and payment.checkout_id is None:
-        payment.checkout_id, payment.pushed_at = result.checkout_id, now
+        # Its callback may have come first, and found another open purchase of this phone and amount.
+        is_taken = lock_payment_of_checkout(payment.provider, result.checkout_id) is not None
+        payment.checkout_id, payment.pushed_at = None if is_taken else result.checkout_id, now
         if payment.state == PaymentState.EXPECTED:
             payment.next_try_at = payment.leased_until = None
         payment.save(update_fields=["checkout_id", "pushed_at", "next_try_at", "leased_until"])

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Case, When
 
 from gateway.sms.lifecycle import MESSAGE, MessageState
-from gateway.sms.models import Message
+from gateway.sms.models import DeliveryReport, Message
 
 SEND_LEASE = timedelta(seconds=15)
 
@@ -54,3 +54,12 @@ def lock_old(*, queued_before: datetime, limit: int) -> list[Message]:
         state=MessageState.QUEUED, queued_at__lte=queued_before
     )
     return list(old.order_by("pk")[:limit])
+
+
+def lock_reported(*, since: datetime, limit: int) -> list[Message]:
+    """Messages that wait for a report although one was kept since then: it came while the id was being stored."""
+    kept = DeliveryReport.objects.filter(received_at__gte=since).values("provider_message_id")
+    waiting = Message.objects.select_for_update(skip_locked=True).filter(
+        state=MessageState.ACCEPTED, provider_message_id__in=kept
+    )
+    return list(waiting.order_by("pk")[:limit])

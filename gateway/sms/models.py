@@ -60,5 +60,6 @@ class DeliveryReport(models.Model):
     class Meta:
         indexes = [
             models.Index(name="report_by_id", fields=["provider", "provider_message_id"]),
+            models.Index(name="report_received", fields=["received_at"]),
             models.Index(name="report_by_phone", fields=["phone_e164", "received_at"]),
         ]

@@ -15,7 +15,14 @@ from django.db import transaction
 from fleet.audit.services import Act, record
 from gateway.failpoints import Failpoint, reach
 from gateway.sms.lifecycle import MESSAGE, MessageState
-from gateway.sms.locks import claim_message, lock_message, lock_message_of_provider_id, lock_old, lock_unanswered
+from gateway.sms.locks import (
+    claim_message,
+    lock_message,
+    lock_message_of_provider_id,
+    lock_old,
+    lock_reported,
+    lock_unanswered,
+)
 from gateway.sms.models import DeliveryReport as ReportRow
 from gateway.sms.models import Message
 from gateway.sms.ports import DeliveryReport, ReportStatus, SendOutcome, SendRequest, SendResult
@@ -24,6 +31,7 @@ from gateway.sms.registry import list_routes
 
 RETRY_SECONDS = (2, 5, 15, 60, 300, 900, 1800)
 PATIENCE = timedelta(hours=72)
+REPORTS_KEPT_IN_VIEW = timedelta(minutes=10)
 _ACTOR = "system:sms"
 _STATE_OF_REPORT = {ReportStatus.DELIVERED: MessageState.DELIVERED, ReportStatus.FAILED: MessageState.FAILED}
 
@@ -167,6 +175,15 @@ def recover_unanswered(*, now: datetime, limit: int = 100) -> int:
         message.save()
     record(actor=_ACTOR, acts=[_act(message, "unanswered") for message in messages], now=now)
     return len(messages)
+
+
+@transaction.atomic
+def apply_kept_reports(*, now: datetime, limit: int = 100) -> int:
+    """Reports that came in the same moment in which their message's id was being stored, and so found no message."""
+    messages = lock_reported(since=now - REPORTS_KEPT_IN_VIEW, limit=limit)
+    moved = [message for message in messages if _apply_early_reports(message, now)]
+    record(actor=_ACTOR, acts=[_act(message, "report kept") for message in moved], now=now)
+    return len(moved)
 
 
 @transaction.atomic

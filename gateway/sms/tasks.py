@@ -4,7 +4,7 @@ from celery import shared_task
 
 from gateway.clock import now
 from gateway.queues import Queue
-from gateway.sms.services import expire_messages, recover_unanswered, send_one
+from gateway.sms.services import apply_kept_reports, expire_messages, recover_unanswered, send_one
 
 # A sweep that met a slow provider ends, and leaves the rest to the next one.
 MOST_A_SWEEP = 100
@@ -21,6 +21,7 @@ def send_messages(message_ids: list[int]) -> None:
 def sweep_messages() -> None:
     """Every message that is due, requests that were never answered, and what has waited for too long."""
     recover_unanswered(now=now())
+    apply_kept_reports(now=now())
     expire_messages(now=now())
     for _ in range(MOST_A_SWEEP):
         if not send_one(message_id=None, clock=now):

@@ -25,6 +25,8 @@ def main(wanted: list[str]) -> None:
             print(p24.measure(), flush=True)
     except (MeasurementError, ServerFailedError, ServerMissingError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _measure_server(names: list[str]) -> None:

@@ -67,7 +67,6 @@ def test_parse_hop_told_as_sent(world: World, text: str) -> None:
     [
         Hop("", "+254711000111", "*384*96#", "63902", ""),
         Hop("session-1", "", "*384*96#", "63902", ""),
-        Hop("session-1", "+254711000111", "*384*96#", "63902", "1" * 5000),
     ],
 )
 def test_parse_hop_without_session_or_phone_or_bounds_refused(world: World, hop: Hop) -> None:

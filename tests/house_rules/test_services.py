@@ -18,6 +18,7 @@ WITHOUT_ACTOR: dict[str, set[str]] = {
         "gateway/ussd.close_silent_sessions",
         "gateway/payments.postpone_payment",
         "gateway/payments.push_one",
+        "gateway/sms.apply_kept_reports",
         "gateway/sms.expire_messages",
         "gateway/sms.recover_unanswered",
         "gateway/sms.send_one",

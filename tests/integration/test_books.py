@@ -69,6 +69,7 @@ def books(world: World) -> Ids:
         "authority": vend.authority_id,
         "token": vend.authority.token.pk,
         "tariff": vend.tariff_id,
+        "key": vend.authority.token.vending_key_id,
         "meter": world.meter.pk,
         "other": world.other_meter.pk,
         "meter_tid": MeterTid.objects.get(meter=world.meter).pk,
@@ -185,6 +186,12 @@ CHANGES = {
     "vend-fee": vend("fee_minor = 0, kept_minor = kept_minor + fee_minor", "fixed_fee_charge:{charge}"),
     "vend-meter": vend("meter_id = {other}", "payment:{payment}", "token:{token}"),
     "tariff-price": update("vending_tariff", "tariff", "price_per_kwh_minor = 1999", "tariff:{tariff}", "vend:{vend}"),
+    "tariff-limit": update("vending_tariff", "tariff", "most_payment_minor = 1", "tariff:{tariff}"),
+    "meter-pan": update("fleet_meter", "meter", "meter_pan = '600727370002004659'", "meter:{meter}"),
+    "meter-key": update("fleet_meter", "meter", "krn = 2", "meter:{meter}"),
+    "meter-state": update("fleet_meter", "meter", "state = 'SUSPENDED'", "meter:{meter}"),
+    "key-ken": update("vending_vendingkey", "key", "ken = 254", "vending_key:{key}"),
+    "key-check-value": update("vending_vendingkey", "key", "check_value = 'abcdef'", "vending_key:{key}"),
     "fee-charge-removed": remove("vending_fixedfeecharge", "charge", "vend:{vend}"),
     "fee-charge-month": update(
         "vending_fixedfeecharge", "charge", "month_date = '2026-10-01'", "fixed_fee_charge:{charge}", "vend:{vend}"
@@ -200,7 +207,7 @@ CHANGES = {
     "token-meter": token("meter_id = {other}, tid = 7"),
     "token-removed": remove("vending_token", "token", "vend:{vend}", "message:{message}"),
     "authority-reference": update(
-        "vending_authority", "authority", "reference = '-1'", "authority:{authority}", "vend:{vend}", "payment:{payment}"
+        "vending_authority", "authority", "reference = '-1'", "authority:{authority}", "payment:{payment}"
     ),
     "authority-reference-text": update("vending_authority", "authority", "reference = 'me'", "authority:{authority}"),
     "authority-kind": update("vending_authority", "authority", "kind = 'approval'", "authority:{authority}"),

@@ -196,3 +196,13 @@ def test_hostile_text_over_http_is_answered(
     assert hooks.post("sms/africastalking/inbound", body).status_code == 200
     assert bytes(Callback.objects.get().body) == body
     assert Message.objects.get().kind in ("help_words", "no_code_found")
+
+
+def test_fourth_search_without_a_code_in_an_hour_is_not_answered(world: World) -> None:
+    for number in range(3):
+        assert len(text(world, "CODE", STRANGER, text_id=f"text-{number}")) == 1
+    before = written()
+    assert text(world, "CODE", STRANGER, text_id="text-3") == []
+    assert written() == before
+    world.later(3601)
+    assert len(text(world, "CODE", STRANGER, text_id="text-4")) == 1

@@ -202,3 +202,14 @@ def test_tasks_ask_for_what_is_due_and_give_up_what_is_old(
     assert len(provider.pushes) == 3
     assert all(payment.checkout_id for payment in Payment.objects.filter(pk__in=[payment.pk for payment in others]))
     assert Payment.objects.get(pk=old.pk).state == PaymentState.UNKNOWN
+
+
+def test_store_push_of_a_prompt_that_paid_another_purchase_keeps_the_checkout_there(world: World) -> None:
+    first, second = world.purchase(), world.purchase()
+    world.take(world.prompt_paid("ws_CO_1", "RCPT1"))
+    first.refresh_from_db()
+    assert first.checkout_id == "ws_CO_1"
+    result = PushResult(PushOutcome.ACCEPTED, checkout_id="ws_CO_1")
+    store_push(payment_id=second.pk, result=result, actor=ACTOR, now=world.now)
+    second.refresh_from_db()
+    assert (second.checkout_id, second.state, second.next_try_at) == (None, PaymentState.EXPECTED, None)

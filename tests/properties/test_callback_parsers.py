@@ -16,7 +16,7 @@ from gateway.payments.providers.daraja import DarajaProvider
 from gateway.sms.ports import DeliveryReport, InboundSms
 from gateway.sms.providers.africastalking import LONGEST_INBOUND_TEXT, AfricasTalkingProvider
 from gateway.ussd.ports import Hop, SessionEnded
-from gateway.ussd.providers.africastalking import LONGEST_TEXT_OCTETS, AfricasTalkingUssd
+from gateway.ussd.providers.africastalking import LONGEST_TEXT, AfricasTalkingUssd
 from tests.support.payloads import json_payload, payload
 
 
@@ -93,7 +93,7 @@ def _check_sms(sms: InboundSms) -> None:
 def _check_hop(hop: Hop) -> None:
     assert 1 <= len(hop.session_id) <= 128
     assert hop.phone_e164.startswith("+")
-    assert _is_storable(hop.text, LONGEST_TEXT_OCTETS)
+    assert _is_storable(hop.text, LONGEST_TEXT)
     assert _is_storable(hop.service_code + hop.network_code, 80)
 
 

@@ -133,7 +133,7 @@ class World:
         """A whole sale, from the confirmation to the queued message."""
         accepted = self.confirm(amount_minor, account, payer)
         self.fulfil()
-        return Payment.objects.get(pk=accepted.payment_id)
+        return Payment.objects.get(pk=accepted.payment_id or 0)
 
 
 def make_world() -> World:

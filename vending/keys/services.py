@@ -70,7 +70,8 @@ def load_vending_key(
         return known
     sealed = seal(secret, key_encryption_key=_key_encryption_key(), attributes=str(attributes), nonce=nonce)
     row = VendingKey.objects.create(**vars(attributes), check_value=check_value, sealed=sealed, loaded_at=now)
-    record(actor=actor, acts=[Act("vending_key.loaded", f"vending_key:{row.pk}", {"check": check_value})], now=now)
+    facts = vars(attributes) | {"check_value": check_value}
+    record(actor=actor, acts=[Act("vending_key.loaded", f"vending_key:{row.pk}", facts)], now=now)
     return row
 
 

@@ -22,16 +22,12 @@ def publish_tariff(
     now: datetime,
 ) -> Tariff:
     """A new version of a site's prices. Idempotent by (site, start)."""
-    tariff, is_new = Tariff.objects.get_or_create(
-        site_id=site_id,
-        starts_at=starts_at,
-        defaults=vars(prices)
-        | {
-            "currency": currency,
-            "least_payment_minor": least_payment_minor,
-            "most_payment_minor": most_payment_minor,
-        },
-    )
+    facts = vars(prices) | {
+        "currency": currency,
+        "least_payment_minor": least_payment_minor,
+        "most_payment_minor": most_payment_minor,
+    }
+    tariff, is_new = Tariff.objects.get_or_create(site_id=site_id, starts_at=starts_at, defaults=facts)
     if is_new:
-        record(actor=actor, acts=[Act("tariff.published", f"tariff:{tariff.pk}", vars(prices))], now=now)
+        record(actor=actor, acts=[Act("tariff.published", f"tariff:{tariff.pk}", facts)], now=now)
     return tariff

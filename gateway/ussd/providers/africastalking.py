@@ -9,7 +9,7 @@ from gateway.http.phones import wire_to_e164
 from gateway.ussd.ports import Hop, Screen, SessionEnded
 
 NAME = "africastalking"
-LONGEST_TEXT_OCTETS = 4096
+LONGEST_TEXT = 4096
 
 _SESSION_ID = re.compile(r"[!-~]{1,128}")
 _LONGEST_SERVICE_CODE = 64
@@ -27,19 +27,19 @@ class AfricasTalkingUssd:
     def parse_hop(self, request: InboundRequest) -> Hop:
         """One request of a session. `text` is blank on the first; a request without that field is refused.
 
-        Raises `UnreadableCallback` also without a session id or a phone, and for over 4 KiB of text: no one typed that.
-        An unknown network is no error.
+        Raises `UnreadableCallback` also without a session id or a phone. More text than anyone can type is cut, for any
+        input gets a screen. An unknown network is no error.
         """
         fields = read_form(request.body)
         text = fields.get("text")
-        if text is None or len(text.encode("utf-8", "surrogatepass")) > LONGEST_TEXT_OCTETS:
-            raise UnreadableCallback("no text, or too much of it", field="text")
+        if text is None:
+            raise UnreadableCallback("no text", field="text")
         return Hop(
             session_id=as_word(fields.get("sessionId"), _SESSION_ID),
             phone_e164=self._phone(fields.get("phoneNumber", "")),
             service_code=storable(fields.get("serviceCode", ""), _LONGEST_SERVICE_CODE),
             network_code=storable(fields.get("networkCode", ""), _LONGEST_NETWORK_CODE),
-            text=storable(text, LONGEST_TEXT_OCTETS),
+            text=storable(text, LONGEST_TEXT),
         )
 
     def parse_event(self, request: InboundRequest) -> SessionEnded:
