@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from fleet.audit.models import AuditSeal
 from fleet.audit.services import seal_entries
+from fleet.meters.models import Meter
 from gateway.books.queries import list_differences
 from gateway.fulfilment.resending import resend_codes
 from gateway.payments.models import Payment
@@ -280,6 +281,21 @@ def test_books_with_a_token_from_nowhere_name_it_and_its_authority(books: Ids, w
         [
             f"token:{model.pk}: no sale stands behind authority:{authority.pk}",
             f"authority:{authority.pk}: no sale was made of it",
+            "differences: 2",
+        ],
+    )
+
+
+def test_books_with_a_meter_that_nobody_registered_name_it(books: Ids) -> None:
+    model = Meter.objects.get(pk=books["meter"])
+    model.pk, model.drn, model.meter_pan = None, "0", "0"
+    model.save(force_insert=True)
+    name = f"meter:{model.pk}"
+    assert verify() == (
+        1,
+        [
+            f"{name}: is ACTIVE, but no act moved it there",
+            f"{name}: no meter.registered was recorded for it",
             "differences: 2",
         ],
     )

@@ -379,10 +379,8 @@ def test_purchase_by_ussd_wakes_the_worker_of_prompts(hooks: Hooks) -> None:
 @pytest.mark.parametrize(("size", "status"), [(60, 400), (MAX_BODY_OCTETS, 400), (MAX_BODY_OCTETS + 1, 413)])
 def test_hook_body_sent_in_chunks_is_read_to_its_end(world: World, hooks: Hooks, size: int, status: int) -> None:
     body = b"x" * size
-    answer = hooks.client.generic(
-        "POST",
-        hooks.url("payments/daraja/confirmation"),
-        **{"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True, "wsgi.input": BytesIO(body)},
-    )
+    chunks: dict[str, Any] = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    url = hooks.url("payments/daraja/confirmation")
+    answer = hooks.client.generic("POST", url, **chunks, **{"wsgi.input": BytesIO(body)})  # type: ignore[arg-type]
     assert answer.status_code == status
     assert [bytes(row.body) for row in Callback.objects.all()] == ([body] if status == 400 else [])
