@@ -353,9 +353,13 @@ def _payments_of(authorities: Sequence[Authority]) -> dict[int, Payment]:
 
 
 def _details(act: str, name: str, subjects: list[str]) -> dict[str, object]:
-    """One detail of the last such act on each of these rows."""
+    """One detail of the last such act on each of these rows that has it."""
     entries = AuditEntry.objects.filter(act=act, subject__in=subjects).order_by("pk")
-    return {entry.subject: entry.details.get(name) for entry in entries if isinstance(entry.details, dict)}
+    return {
+        entry.subject: entry.details[name]
+        for entry in entries
+        if isinstance(entry.details, dict) and name in entry.details
+    }
 
 
 def _batches(rows: QuerySet[Row]) -> Iterator[list[Row]]:

@@ -15,7 +15,11 @@ from fleet.meters.models import Meter
 from gateway.books.queries import list_differences
 from gateway.fulfilment.resending import resend_codes
 from gateway.payments.models import Payment
+from gateway.sms.lifecycle import MessageState
+from gateway.sms.locks import claim_message
 from gateway.sms.models import Message
+from gateway.sms.ports import SendOutcome, SendResult
+from gateway.sms.services import store_result
 from gateway.webhooks.models import Callback
 from tests.support.committed import at_once, committed, committed_world
 from tests.support.fake_security_module import FakeSecurityModule
@@ -55,6 +59,7 @@ def books(world: World) -> Ids:
     world.module = module
     vend = Vend.objects.get(authority__reference=str(sold.pk))
     resend_codes(vend_ids=[vend.pk], to_e164=AMINA, request="again", actor=ACTOR, now=NOW)
+    send_in_vain(world)
     world.purchase()
     waiting = world.confirm()
     seal_entries(now=NOW)
@@ -85,6 +90,15 @@ def books(world: World) -> Ids:
         "seal": AuditSeal.objects.order_by("pk")[0].pk,
         "next_seal": AuditSeal.objects.order_by("pk")[1].pk,
     }
+
+
+def send_in_vain(world: World) -> None:
+    """A text that the provider did not take is queued once more."""
+    message = claim_message(message_id=None, now=world.now)
+    assert message is not None
+    result = SendResult(SendOutcome.TRANSIENT)
+    store_result(message_id=message.pk, provider="africastalking", result=result, actor=ACTOR, now=world.now)
+    assert Message.objects.get(pk=message.pk).state == MessageState.QUEUED
 
 
 def test_books_after_sales_of_every_kind_have_no_differences(books: Ids) -> None:
