@@ -67,6 +67,8 @@ TOKENI_MODE = _one_of("TOKENI_MODE", ("production", "demo", "test"), "production
 TOKENI_DATA_DIR = Path(env.str("TOKENI_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 IS_PRODUCTION = TOKENI_MODE == "production"
 TOKENI_FAILPOINT = env.str("TOKENI_FAILPOINT", "")
+if not re.fullmatch(r"([a-z_]+:kill)?", TOKENI_FAILPOINT):
+    raise ImproperlyConfigured("TOKENI_FAILPOINT must look like name:kill")
 if TOKENI_FAILPOINT and IS_PRODUCTION:
     raise ImproperlyConfigured("TOKENI_FAILPOINT is refused in production")
 SWEEP_SECONDS = 10 if IS_PRODUCTION else 2

@@ -25,7 +25,7 @@ def get_meter(meter_id: int) -> Meter:
 
 def list_meters_by_drn(drns: Collection[str]) -> dict[str, Meter]:
     """The meters that exist among these DRNs, in one round trip."""
-    return {meter.drn: meter for meter in Meter.objects.filter(drn__in=drns)}
+    return {meter.drn: meter for meter in Meter.objects.select_related("site").filter(drn__in=drns)}
 
 
 def list_phones_of_meters(meter_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:

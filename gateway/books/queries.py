@@ -23,6 +23,7 @@ from fleet.meters.models import Meter
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.ports import Door
+from gateway.payments.queries import find_changed_payments
 from gateway.sms import services as sms
 from gateway.sms.models import Message
 from gateway.webhooks.models import Callback
@@ -374,6 +375,7 @@ _CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     find_unbalanced_entries,
     find_unexplained_entries,
     find_unbooked_payments,
+    find_changed_payments,
     find_unjournalled_payments,
     find_unanswered_callbacks,
     find_wrong_states,

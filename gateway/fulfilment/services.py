@@ -143,14 +143,16 @@ def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
 
 
 def _match(payment_ids: Sequence[int]) -> dict[int, int]:
-    """The meter of each payment that has one: the purchase's, else what the account text means."""
+    """The meter of each payment that has one: the purchase's, else what the account text means, in its own currency."""
     payments = list_payments(payment_ids)
     by_text = find_meters(sorted({payment.account_text for payment in payments if not payment.meter_id}))
     meter_of = {}
     for payment in payments:
         meter = by_text.get(payment.account_text)
-        if meter_id := payment.meter_id or (meter and meter.pk):
-            meter_of[payment.pk] = meter_id
+        if payment.meter_id:
+            meter_of[payment.pk] = payment.meter_id
+        elif meter and meter.site.currency == payment.currency:
+            meter_of[payment.pk] = meter.pk
     return meter_of
 
 

@@ -1,8 +1,10 @@
 """What can be asked about payments."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from fleet.audit.models import AuditEntry
 from fleet.meters.models import Meter
 from fleet.meters.queries import list_meters_by_drn
 from gateway.http.phones import msisdn_sha256
@@ -70,6 +72,22 @@ def list_past_amounts(meter_id: int, limit: int) -> list[int]:
     """Amounts that were paid for a meter, newest first, for the presets of the next purchase."""
     paid = Payment.objects.filter(meter_id=meter_id, state=PaymentState.ALLOCATED)
     return list(paid.order_by("-pk").values_list("amount_minor", flat=True)[:limit])
+
+
+def find_changed_payments() -> Iterator[str]:
+    """A line for each payment whose amount is not the one that it was confirmed with, as the audit trail keeps it."""
+    told = AuditEntry.objects.filter(act="payment.confirmed").order_by("pk").values_list("subject", "details")
+    rows = told.iterator()
+    while batch := list(islice(rows, 500)):
+        amounts = {f"payment:{pk}": amount for pk, amount in _amounts_of([subject for subject, _ in batch])}
+        for subject, details in batch:
+            if amounts.get(subject) != details.get("amount_minor"):
+                yield f"{subject}: it was confirmed with {details.get('amount_minor')}"
+
+
+def _amounts_of(subjects: list[str]) -> "QuerySet[Payment, tuple[int, int]]":
+    ids = [subject.removeprefix("payment:") for subject in subjects]
+    return Payment.objects.filter(pk__in=ids).values_list("pk", "amount_minor")
 
 
 def _whole() -> "QuerySet[Payment]":

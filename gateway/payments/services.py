@@ -147,7 +147,11 @@ def _confirm(payment: Payment, claim: PaymentClaim, actor: str, now: datetime) -
     payment.confirmed_at, payment.paid_at = now, claim.paid_at
     payment.attempts, payment.next_try_at, payment.leased_until = 0, now, None
     payment.save()
-    record(actor=actor, acts=[Act("payment.confirmed", f"payment:{payment.pk}")], now=now)
+    record(actor=actor, acts=[_confirmed_act(payment)], now=now)
+
+
+def _confirmed_act(payment: Payment) -> Act:
+    return Act("payment.confirmed", f"payment:{payment.pk}", {"amount_minor": payment.amount_minor})
 
 
 def _repeat(known: Payment, claim: PaymentClaim, actor: str, now: datetime) -> str:

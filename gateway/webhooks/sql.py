@@ -39,7 +39,7 @@ WITH known AS (
   RETURNING id
 ), audited AS (
   INSERT INTO fleet_auditentry (at, actor, act, subject, details)
-  SELECT %(now)s, %(actor)s, 'payment.confirmed', 'payment:' || id, '{}'::jsonb
+  SELECT %(now)s, %(actor)s, 'payment.confirmed', 'payment:' || id, jsonb_build_object('amount_minor', %(amount)s)
   FROM (SELECT id FROM adopted UNION ALL SELECT id FROM made) AS confirmed
   UNION ALL
   SELECT %(now)s, %(actor)s, 'payment.contradicted', 'payment:' || id, jsonb_build_object('claimed_minor', %(amount)s)

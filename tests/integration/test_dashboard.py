@@ -258,7 +258,7 @@ def test_sale_shows_code_money_and_time_line(desk: Client, world: World) -> None
     assert f"{money} {parts}" in words
     events = words_of(section_of(html, "events"))
     assert events == (
-        "What happened 12:00:00 Money arrived system: tests 12:00:03 Sale made 8.1 kWh system: fulfilment "
+        "What happened 12:00:00 Money arrived KES 200 system: tests 12:00:03 Sale made 8.1 kWh system: fulfilment "
         "12:00:03 Money booked system: fulfilment 12:00:03 Code made and checked system: fulfilment "
         "12:00:03 SMS queued to ..101 code system: fulfilment"
     )

@@ -1,5 +1,7 @@
 """The flow: money into a token and a message, once, from any state."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import IntegrityError
 
@@ -239,3 +241,10 @@ def test_flow_meter_active_again_sells_again(world: World) -> None:
     move_meter(meter_id=world.meter.pk, state=MeterState.ACTIVE, reason="settled", actor=ACTOR, now=NOW)
     world.sell()
     assert Vend.objects.get().wallet_used_minor == 20_000
+
+
+def test_flow_money_in_another_currency_than_the_meters_site_waits_for_a_person(world: World) -> None:
+    accepted = world.take(replace(world.claim(20_000, world.meter.drn), currency="UGX"))
+    world.fulfil()
+    assert Payment.objects.get(pk=accepted.payment_id or 0).state == PaymentState.SUSPENSE
+    assert not Vend.objects.exists()

@@ -116,7 +116,7 @@ def test_accept_new_money(world: World, way: _Way, payer: Payer, sha256: str) ->
     }
     assert accepted.outcome == "accepted"
     check_journal(journalled, claim, "accepted", world)
-    check_audit(entries, accepted.payment_id, "payment.confirmed", {})
+    check_audit(entries, accepted.payment_id, "payment.confirmed", {"amount_minor": 20_000})
 
 
 @pytest.mark.parametrize("is_given_up", [False, True])
@@ -147,7 +147,7 @@ def test_accept_purchase_adopted(world: World, way: _Way, payer: Payer, is_given
         "leased_until": None,
     }
     check_journal(journalled, claim, "accepted", world)
-    check_audit(entries, purchase.pk, "payment.confirmed", {})
+    check_audit(entries, purchase.pk, "payment.confirmed", {"amount_minor": 20_000})
 
 
 @pytest.mark.parametrize(
