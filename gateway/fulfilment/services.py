@@ -60,9 +60,11 @@ class Progress(NamedTuple):
     message_ids: list[int]
 
 
-def fulfil(*, payment_ids: Sequence[int] | None, tools: Tools, limit: int = BATCH) -> Progress:
-    """Take waiting payments (these, or any) through the whole flow."""
-    claimed = claim_payments(payment_ids=payment_ids, now=tools.clock(), limit=limit)
+def fulfil(
+    *, payment_ids: Sequence[int] | None, tools: Tools, bring_along: bool = False, limit: int = BATCH
+) -> Progress:
+    """Take waiting payments (these, or any) through the whole flow; `bring_along` fills the batch with others."""
+    claimed = claim_payments(payment_ids=payment_ids, bring_along=bring_along, now=tools.clock(), limit=limit)
     if not claimed:
         return Progress(0, [])
     reach(Failpoint.PAYMENTS_CLAIMED)
@@ -177,13 +179,17 @@ def _store(payments: Sequence[Payment], meter_of: Mapping[int, int], now: dateti
     """Move each payment on, and book what has no meter into suspense."""
     lost = [payment for payment in payments if payment.pk not in meter_of]
     post(postings=[_suspense_posting(payment) for payment in lost], now=now)
+    matched = [payment for payment in payments if payment.meter_id != meter_of.get(payment.pk)]
     for payment in payments:
         payment.meter_id = meter_of.get(payment.pk)
         state = PaymentState.ALLOCATED if payment.meter_id else PaymentState.SUSPENSE
         PAYMENT.check_can_move(payment.state, state)
         payment.state, payment.next_try_at, payment.leased_until = state, None, None
         payment.reason = "" if payment.meter_id else "no meter for this account"
-    Payment.objects.bulk_update(payments, ["state", "meter", "reason", "next_try_at", "leased_until"])
+    Payment.objects.bulk_update(matched, ["meter"])
+    for ended, reason in {(payment.state, payment.reason) for payment in payments}:
+        alike = [payment.pk for payment in payments if payment.state == ended]
+        Payment.objects.filter(pk__in=alike).update(state=ended, reason=reason, next_try_at=None, leased_until=None)
     record(actor=_ACTOR, acts=[Act(f"payment.{p.state.lower()}", f"payment:{p.pk}") for p in payments], now=now)
 
 

@@ -15,8 +15,8 @@ SEND_MESSAGES = "gateway.sms.tasks.send_messages"
 
 @shared_task(queue=Queue.TOKENS)
 def fulfil_payments(payment_ids: list[int]) -> None:
-    """Take these payments through the flow; those that somebody else has are left."""
-    wake(SEND_MESSAGES, fulfil(payment_ids=payment_ids, tools=_tools()).message_ids)
+    """Take these payments through the flow, and others that wait with them; what somebody else has is left."""
+    wake(SEND_MESSAGES, fulfil(payment_ids=payment_ids, tools=_tools(), bring_along=True).message_ids)
 
 
 @shared_task(queue=Queue.TOKENS)

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, Q, When
 
+from gateway.payments import sql
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 
@@ -15,18 +16,21 @@ MOST_ATTEMPTS = 30
 PUSH_LEASE = timedelta(seconds=30)
 
 
-@transaction.atomic
-def claim_payments(*, payment_ids: Collection[int] | None, now: datetime, limit: int) -> list[int]:
-    """Lease payments whose money waits to be allocated, oldest first (of these, if named); waits for nobody."""
-    waiting = Q(state=PaymentState.CONFIRMED) | Q(state=PaymentState.SUSPENSE, meter__isnull=False)
-    # A failure that left its reason is tried for as long as it takes; one that left nothing has ended its worker.
-    may_try = Q(attempts__lt=MOST_ATTEMPTS) | ~Q(reason="")
-    due = _free(now).filter(waiting, may_try, next_try_at__lte=now)
-    if payment_ids is not None:
-        due = due.filter(pk__in=payment_ids)
-    ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
-    Payment.objects.filter(pk__in=ids).update(leased_until=now + ALLOCATION_LEASE, attempts=F("attempts") + 1)
-    return ids
+def claim_payments(
+    *, payment_ids: Collection[int] | None, bring_along: bool = False, now: datetime, limit: int
+) -> list[int]:
+    """Lease payments whose money waits to be allocated (these, or any), those longest due first; waits for nobody.
+
+    With `bring_along`, named ones that still wait bring others that nobody has tried yet, so that a backlog of one hint
+    each is worked off in batches. What may have ended its worker is never brought along.
+    """
+    until = now + ALLOCATION_LEASE
+    if payment_ids is None:
+        return sorted(sql.claim_due(most_attempts=MOST_ATTEMPTS, limit=limit, now=now, until=until))
+    claimed = sql.claim_named(payment_ids, most_attempts=MOST_ATTEMPTS, limit=limit, now=now, until=until)
+    if bring_along and 0 < len(claimed) < limit:
+        claimed += sql.claim_due(most_attempts=1, limit=limit - len(claimed), now=now, until=until)
+    return sorted(claimed)
 
 
 @transaction.atomic

@@ -36,8 +36,8 @@ class Payment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="receipt_once", fields=["provider", "receipt"]),
-            models.UniqueConstraint(name="checkout_once", fields=["provider", "checkout_id"]),
+            models.UniqueConstraint(name="receipt_once", fields=["receipt", "provider"]),
+            models.UniqueConstraint(name="checkout_once", fields=["checkout_id", "provider"]),
             models.CheckConstraint(name="payment_positive", condition=models.Q(amount_minor__gt=0)),
             models.CheckConstraint(name="payment_state", condition=models.Q(state__in=[str(s) for s in PaymentState])),
             models.CheckConstraint(
@@ -54,7 +54,7 @@ class Payment(models.Model):
             ),
             models.Index(
                 name="payment_open_reference",
-                fields=["provider", "reference"],
+                fields=["reference", "provider"],
                 condition=models.Q(state__in=[PaymentState.EXPECTED, PaymentState.UNKNOWN]),
             ),
             models.Index(name="payment_by_meter", fields=["meter", "-id"]),

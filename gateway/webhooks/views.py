@@ -84,8 +84,10 @@ def _handle(request: HttpRequest, secret: str, act: _Act) -> HttpResponse:
     wake(_FULFIL, handled.payment_ids)
     wake(_PUSH, handled.push_ids)
     wake(_SEND, handled.message_ids)
-    reply = handled.reply
-    return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+    reply, body = handled.reply, handled.reply.body.encode()
+    # With its length the answer goes out whole, not in chunks.
+    length = {"Content-Length": str(len(body))}
+    return HttpResponse(body, status=reply.status, content_type=reply.content_type, headers=length)
 
 
 def _read(request: HttpRequest) -> InboundRequest:

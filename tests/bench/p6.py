@@ -31,12 +31,12 @@ _DO_NOTHING = "tests.bench.do_nothing"
 
 def measure(installation: Installation) -> str:
     from gateway.clock import now
-    from gateway.management.commands.up import _worker_arguments
+    from gateway.management.commands.up import worker_arguments
     from gateway.queues import Queue
     from tests.bench.site import load_site
 
     payers = load_site(now())
-    arguments = [*_worker_arguments("tokens", [Queue.TOKENS], 2), "-I", "tests.bench.tasks"]
+    arguments = [*worker_arguments("tokens", [Queue.TOKENS], 2), "-I", "tests.bench.tasks"]
     with running_child("worker", arguments, installation.environment, installation.folder) as process:
         worker = Worker(process, installation)
         ours = _sized(_fulfilling(worker, payers))

@@ -33,11 +33,11 @@ _SERIALS_A_ROUND = 1_000_000
 def measure(installation: Installation) -> str:
     from django.conf import settings
 
-    from gateway.management.commands.up import _web_arguments
+    from gateway.management.commands.up import web_arguments
 
     port = free_port()
     environment = installation.environment | {"DJANGO_SETTINGS_MODULE": "tests.bench.settings"}
-    with running_child("web", _web_arguments(f"127.0.0.1:{port}"), environment, installation.folder):
+    with running_child("web", web_arguments(f"127.0.0.1:{port}"), environment, installation.folder):
         _wait_until_ready(port, installation)
         accepted = _Accepted()
         ours = _load(port, f"/hooks/payments/daraja/{settings.HOOK_SECRETS[0]}/confirmation/", accepted)

@@ -40,17 +40,33 @@ def woken(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_task_fulfils_the_named_payments_and_wakes_the_sender(world: World, woken: list[int]) -> None:
-    named, other = world.confirm().payment_id, world.confirm().payment_id
+    named = world.confirm().payment_id
     tasks.fulfil_payments([named, named, 0])
     tasks.fulfil_payments([named])
-    assert dict(Payment.objects.values_list("pk", "state")) == {
-        named: PaymentState.ALLOCATED,
-        other: PaymentState.CONFIRMED,
-    }
+    assert Payment.objects.get().state == PaymentState.ALLOCATED
     assert woken == [Message.objects.get().pk]
     token = Token.objects.get()
     assert len(token.digits) == 20
     assert token.rnd in range(16)
+
+
+def test_task_brings_along_what_nobody_has_tried_and_nothing_else(world: World, woken: list[int]) -> None:
+    named, fresh, tried = (world.confirm().payment_id for _ in range(3))
+    Payment.objects.filter(pk=tried).update(attempts=1)
+    tasks.fulfil_payments([named])
+    assert dict(Payment.objects.values_list("pk", "state")) == {
+        named: PaymentState.ALLOCATED,
+        fresh: PaymentState.ALLOCATED,
+        tried: PaymentState.CONFIRMED,
+    }
+    assert len(woken) == 2
+
+
+def test_task_whose_payment_is_taken_brings_nothing_along(world: World, woken: list[int]) -> None:
+    taken = world.sell().pk
+    world.confirm()
+    tasks.fulfil_payments([taken])
+    assert woken == []
 
 
 def test_sweep_takes_whatever_waits(world: World, woken: list[int]) -> None:

@@ -58,7 +58,11 @@ class Twin:
 def in_place_of(product: Product, worker: str, point: Failpoint) -> Iterator[Twin]:
     """A twin of the worker of this name (`tokens` or `calls`), not started yet: no other one works inside the block."""
     pid = wait_until(lambda: product.find_child(f"{worker}@"), 10, f"worker {worker}")
-    twin = Twin(product, pid, point, command_line(pid))
+    words = command_line(pid)
+    if worker == "tokens":
+        # One thread, so that a sweep with nothing to do does not overtake the task that has the victim.
+        words[words.index("--concurrency") + 1] = "1"
+    twin = Twin(product, pid, point, words)
     product.signal(signal.SIGSTOP)
     try:
         os.kill(pid, signal.SIGKILL)

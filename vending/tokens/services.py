@@ -1,7 +1,7 @@
 """Making tokens possible: an authority for each, a TID that no other token of the meter has, and the digits once."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from vending.kernel.errors import DomainError
 from vending.keys.models import VendingKey
 from vending.sts.base_dates import BaseDate
 from vending.sts.tid import check_key_not_expired, next_tid, tid_at
+from vending.tokens import sql
 from vending.tokens.models import Authority, MeterTid, Token
 
 
@@ -69,10 +70,10 @@ def _new_token(order: TokenOrder, tid: int, rnd: int) -> Token:
     )
 
 
-def store_digits(*, digits_of: dict[int, str]) -> None:
+def store_digits(*, digits_of: Mapping[int, str]) -> None:
     """Write the digits of each token, once: a token that has its digits keeps them (a trigger refuses a change)."""
-    for token_id, digits in digits_of.items():
-        Token.objects.filter(pk=token_id, digits="").update(digits=digits)
+    if digits_of:
+        sql.store_digits(digits_of)
 
 
 def fingerprint_of(token: Token) -> str:

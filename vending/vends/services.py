@@ -78,12 +78,11 @@ def fund_vends(
     sales = _decide(orders, meters, now)
     sold = [sale for sale in sales if sale.split.is_sale]
     authorities = grant_authorities(kind=kind, references=[sale.order.reference for sale in sold], now=now)
-    vends = Vend.objects.bulk_create(
-        _new_vend(sale, authority, now) for sale, authority in zip(sold, authorities, strict=True)
-    )
+    vends = [_new_vend(sale, authority, now) for sale, authority in zip(sold, authorities, strict=True)]
+    _prepare(vends, meters, random_nibble, now)
+    Vend.objects.bulk_create(vends)
     _charge_fees(sold, vends)
     post(postings=[_posting(sale) for sale in sales], now=now)
-    _prepare(vends, meters, random_nibble, now)
     vend_of: dict[str, Vend | None] = dict.fromkeys(order.reference for order in orders)
     vend_of.update({sale.order.reference: vend for sale, vend in zip(sold, vends, strict=True)})
     record(actor=actor, acts=[_funded_act(vend) for vend in vends], now=now)
@@ -183,7 +182,6 @@ def _prepare(
             _hold(vend, result.code, now)
         else:
             _move(vend, VendState.ISSUING)
-    Vend.objects.bulk_update(vends, ["state", "held_reason", "attempts", "next_try_at", "leased_until"])
 
 
 @transaction.atomic
@@ -193,9 +191,10 @@ def resume_vends(
     """Give vends without a token theirs, where what held them is gone. The caller holds the meters' locks."""
     vends = [vend for vend in lock_vends(vend_ids) if not hasattr(vend.authority, "token")]
     _prepare(vends, meters, random_nibble, now)
+    _store(vends)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now: datetime) -> list[Vend]:
     """Step 4: move each vend to ISSUED (None) or HELD (the error). Returns those that became ISSUED by this call.
 
@@ -212,9 +211,19 @@ def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now:
         else:
             _hold(vend, error.code, now)
             acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
-    Vend.objects.bulk_update(vends, ["state", "held_reason", "attempts", "next_try_at", "leased_until", "issued_at"])
+    _store(vends)
     record(actor=actor, acts=acts, now=now)
     return [vend for vend in vends if vend.state == VendState.ISSUED]
+
+
+def _store(vends: Sequence[Vend]) -> None:
+    """One UPDATE for each different set of values: the vends of a batch nearly always share one."""
+    fields = ("state", "held_reason", "next_try_at", "leased_until", "issued_at")
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for vend in vends:
+        alike.setdefault(tuple(getattr(vend, field) for field in fields), []).append(vend.pk)
+    for values, vend_ids in alike.items():
+        Vend.objects.filter(pk__in=vend_ids).update(**dict(zip(fields, values, strict=True)))
 
 
 def _issue(vend: Vend, now: datetime) -> None:

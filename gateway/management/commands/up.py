@@ -67,13 +67,13 @@ class Command(BaseCommand):
             environment["BROKER_URL"] = _start_broker(supervisor, environment)
         environment.setdefault("PUBLIC_BASE_URL", f"http://{bind}")
         environment.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
-        web = Child("web", _web_arguments(bind), environment)
+        web = Child("web", web_arguments(bind), environment)
         with_key = environment | ({_SECRET_OF_TOKENS_WORKER: token_key_file} if token_key_file else {})
         workers = [
             Child(
-                "worker tokens", _worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key
+                "worker tokens", worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key
             ),
-            Child("worker calls", _worker_arguments("calls", [Queue.MESSAGES, Queue.PAYMENTS], 6), environment),
+            Child("worker calls", worker_arguments("calls", [Queue.MESSAGES, Queue.PAYMENTS], 6), environment),
         ]
         beat = Child("beat", _beat_arguments(), environment)
         for child in (web, *workers, beat):
@@ -101,7 +101,7 @@ def _start_broker(supervisor: Supervisor, environment: Mapping[str, str]) -> str
     return f"redis+socket://{socket}"
 
 
-def _web_arguments(bind: str) -> list[str]:
+def web_arguments(bind: str) -> list[str]:
     processes = settings.WEB_PROCESSES or (1 if settings.IS_EMBEDDED else 2)
     options = {
         "bind": bind,
@@ -117,7 +117,7 @@ def _web_arguments(bind: str) -> list[str]:
     return [sys.executable, "-m", "gunicorn", *flags, "--no-control-socket", "gateway.wsgi"]
 
 
-def _worker_arguments(name: str, queues: list[Queue], concurrency: int) -> list[str]:
+def worker_arguments(name: str, queues: list[Queue], concurrency: int) -> list[str]:
     flags = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
     pool = ["--pool", "threads", "--concurrency", str(concurrency)]
     return [sys.executable, *_CELERY, "worker", "-Q", ",".join(queues), "-n", f"{name}@%h", *pool, *flags]
