@@ -51,7 +51,7 @@ def test_task_fulfils_the_named_payments_and_wakes_the_sender(world: World, woke
 
 
 def test_task_brings_along_what_nobody_has_tried_and_nothing_else(world: World, woken: list[int]) -> None:
-    named, fresh, tried = (world.confirm().payment_id for _ in range(3))
+    named, fresh, tried = (world.confirm().payment_id or 0 for _ in range(3))
     Payment.objects.filter(pk=tried).update(attempts=1)
     tasks.fulfil_payments([named])
     assert dict(Payment.objects.values_list("pk", "state")) == {
