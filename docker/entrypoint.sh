@@ -47,7 +47,8 @@ web)
         --bind "${BIND:-127.0.0.1:8000}" \
         --worker-class gthread --workers "$processes" --threads "${WEB_THREADS:-8}" \
         --timeout 30 --graceful-timeout 5 --keep-alive 30 \
-        --worker-tmp-dir /dev/shm --no-control-socket --log-level warning
+        --worker-tmp-dir /dev/shm --no-control-socket --log-level warning \
+        --config python:gateway.management.web
     ;;
 worker)
     [ $# -eq 1 ] || usage

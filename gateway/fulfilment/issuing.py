@@ -30,6 +30,8 @@ Outcomes = dict[int, DomainError | None]
 def issue(vend_ids: Sequence[int], module: SecurityModule) -> Outcomes:
     """For each of these vends that has a token: None when its stored digits are right, else what stands in the way."""
     vends = [vend for vend in list_vends_with_tokens(vend_ids) if hasattr(vend.authority, "token")]
+    if not vends:
+        return {}
     try:
         outcomes = _make(vends, module)
         reach(Failpoint.DIGITS_STORED)

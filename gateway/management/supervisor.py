@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.conf import settings
+
 logger = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
@@ -31,6 +33,7 @@ class Child:
         self.process = subprocess.Popen(
             self.arguments,
             env=dict(self.environment),
+            cwd=settings.BASE_DIR,  # children find our packages there, wherever `up` was called from
             stdout=2,
             stdin=subprocess.DEVNULL,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 -- `up` has no threads

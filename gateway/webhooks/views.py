@@ -103,5 +103,7 @@ def _read_chunks(request: HttpRequest) -> bytes:
     """A body sent in chunks has no length: Django takes it for empty, but the server's stream ends where it does."""
     if not request.META.get("wsgi.input_terminated"):
         return request.body
-    body: bytes = request.META["wsgi.input"].read(MAX_BODY_OCTETS + 1)
-    return body
+    try:
+        return bytes(request.META["wsgi.input"].read(MAX_BODY_OCTETS + 1))
+    except Exception as error:  # each server has errors of its own for chunks that break off
+        raise UnreadablePostError(*error.args) from error

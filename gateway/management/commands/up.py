@@ -60,7 +60,10 @@ class Command(BaseCommand):
 
     def _start(self, supervisor: Supervisor, bind: str) -> None:
         environment = dict(os.environ)
+        # Children run in the checkout: paths that were relative to where `up` was called from are made whole.
+        environment["TOKENI_DATA_DIR"] = str(settings.TOKENI_DATA_DIR)
         token_key_file = environment.pop(_SECRET_OF_TOKENS_WORKER, "")
+        token_key_file = token_key_file and str(Path(token_key_file).resolve())
         if not token_key_file and not settings.IS_PRODUCTION:
             token_key_file = str(demo_key_encryption_key_file())
         if not settings.BROKER_URL:
@@ -114,7 +117,16 @@ def web_arguments(bind: str) -> list[str]:
         "log-level": "warning",
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, "-m", "gunicorn", *flags, "--no-control-socket", "gateway.wsgi"]
+    return [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        *flags,
+        "--no-control-socket",
+        "--config",
+        "python:gateway.management.web",
+        "gateway.wsgi",
+    ]
 
 
 def worker_arguments(name: str, queues: list[Queue], concurrency: int) -> list[str]:
