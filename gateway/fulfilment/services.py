@@ -76,6 +76,8 @@ def fulfil(
 def resume(*, tools: Tools, limit: int = BATCH) -> Progress:
     """Take unfinished vends on from where they stopped."""
     vend_ids = claim_vends(now=tools.clock(), limit=limit)
+    if not vend_ids:
+        return Progress(0, [])
     _give_tokens(vend_ids, tools)
     return Progress(len(vend_ids), issue_and_settle(vend_ids=vend_ids, tools=tools))
 

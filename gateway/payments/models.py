@@ -24,7 +24,10 @@ class Payment(models.Model):
     payer_e164 = models.CharField(max_length=16, blank=True)
     payer_sha256 = models.CharField(max_length=64, blank=True)
     payer_masked = models.CharField(max_length=32, blank=True)
-    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, null=True, related_name="payments")
+    # Its own index would stand beside payment_by_meter.
+    meter = models.ForeignKey(
+        "fleet.Meter", on_delete=models.PROTECT, null=True, related_name="payments", db_index=False
+    )
     reason = models.CharField(max_length=60, blank=True)
     started_at = models.DateTimeField()
     pushed_at = models.DateTimeField(null=True)
@@ -59,5 +62,4 @@ class Payment(models.Model):
             ),
             models.Index(name="payment_by_meter", fields=["meter", "-id"]),
             models.Index(name="payment_by_payer", fields=["payer_sha256", "-id"]),
-            models.Index(name="payment_started", fields=["started_at"]),
         ]

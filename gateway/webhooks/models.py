@@ -8,9 +8,12 @@ class Callback(models.Model):
 
     provider = models.CharField(max_length=32)
     door = models.CharField(max_length=16)
-    received_at = models.DateTimeField(db_index=True)
+    received_at = models.DateTimeField()
     content_type = models.CharField(max_length=80, blank=True)
     query = models.CharField(max_length=2000, blank=True)
     body = models.BinaryField()
-    subject = models.CharField(max_length=128, blank=True, db_index=True)
+    subject = models.CharField(max_length=128, blank=True)
     outcome = models.CharField(max_length=32)
+
+    class Meta:
+        indexes = [models.Index(name="callback_subject", fields=["subject"])]

@@ -16,7 +16,7 @@ class LedgerLine(models.Model):
 
     entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="lines")
     account = models.CharField(max_length=32)
-    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, null=True, related_name="+")
+    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     amount_minor = models.BigIntegerField()
 
     class Meta:

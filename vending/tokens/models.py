@@ -17,7 +17,7 @@ class Authority(models.Model):
 class MeterTid(models.Model):
     """The last TID of a meter under one base date. It never falls; it is read and written under the meter's lock."""
 
-    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, related_name="+")
+    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, related_name="+", db_index=False)
     base_date = models.CharField(max_length=2)
     last_tid = models.PositiveIntegerField()
 
@@ -32,8 +32,8 @@ class Token(models.Model):
     """
 
     authority = models.OneToOneField(Authority, on_delete=models.PROTECT, related_name="token")
-    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, related_name="+")
-    vending_key = models.ForeignKey("vending.VendingKey", on_delete=models.PROTECT, related_name="+")
+    meter = models.ForeignKey("fleet.Meter", on_delete=models.PROTECT, related_name="+", db_index=False)
+    vending_key = models.ForeignKey("vending.VendingKey", on_delete=models.PROTECT, related_name="+", db_index=False)
     base_date = models.CharField(max_length=2)
     ti = models.PositiveSmallIntegerField()
     subclass = models.PositiveSmallIntegerField(default=0)
