@@ -6,11 +6,6 @@ from fleet.audit.models import AuditEntry, AuditSeal
 from fleet.audit.services import GENESIS, digest_of
 
 
-def list_entries(subject: str) -> list[AuditEntry]:
-    """Everything that was done to one row, oldest first."""
-    return list(AuditEntry.objects.filter(subject=subject).order_by("pk"))
-
-
 def find_broken_seals() -> Iterator[str]:
     """A line for each seal whose entries are not what was sealed, or whose chain is cut."""
     previous = GENESIS

@@ -65,7 +65,7 @@ def _payer(payment: Payment, numbers: Mapping[str, str]) -> str:
 
 
 def _sale_values(vend: Vend, payment: Payment, payer: str) -> dict[str, object]:
-    return _brand_values() | {
+    return brand_values() | {
         "digits": vend.authority.token.digits,
         "energy_kwh_tenths": vend.energy_kwh_tenths,
         "drn": vend.meter.drn,
@@ -86,17 +86,16 @@ def queue_kept_notices(*, payments: Sequence[Payment], meters: Mapping[int, Mete
     linked = list_phones_of_meters({payment.meter_id for payment in payments if payment.meter_id})
     drafts = []
     for payment in payments:
-        phones = (
-            [_payer(payment, numbers)] if _payer(payment, numbers) else [e for e, _ in linked[payment.meter_id or 0]]
-        )
-        body = render_sms("money_kept", _kept_values(payment, meters[payment.meter_id or 0], now))
+        payer, meter_id = _payer(payment, numbers), payment.meter_id or 0
+        phones = [payer] if payer else [e164 for e164, _ in linked[meter_id]]
+        body = render_sms("money_kept", _kept_values(payment, meters[meter_id], now))
         drafts += [Draft(f"payment:{payment.pk}:kept:{phone}", "kept", phone, body) for phone in phones]
     return queue_messages(drafts=drafts, actor=_ACTOR, now=now)
 
 
 def _kept_values(payment: Payment, meter: Meter, now: datetime) -> dict[str, object]:
     quote = get_quote(meter=meter, paid_minor=0, now=now)
-    return _brand_values() | {
+    return brand_values() | {
         "currency": payment.currency,
         "amount_minor": payment.amount_minor,
         "receipt": payment.receipt,
@@ -119,7 +118,7 @@ def queue_lost_notices(*, payments: Sequence[Payment], now: datetime) -> list[in
     drafts = []
     for payment in payments:
         if payer := _payer(payment, numbers):
-            values = _brand_values() | {
+            values = brand_values() | {
                 "currency": payment.currency,
                 "amount_minor": payment.amount_minor,
                 "receipt": payment.receipt,
@@ -130,5 +129,6 @@ def queue_lost_notices(*, payments: Sequence[Payment], now: datetime) -> list[in
     return queue_messages(drafts=drafts, actor=_ACTOR, now=now)
 
 
-def _brand_values() -> dict[str, object]:
+def brand_values() -> dict[str, object]:
+    """The operator's own words, as every text to a customer may show them."""
     return {"brand": settings.BRAND, "ussd_code": settings.USSD_CODE, "help_line": settings.HELP_LINE}

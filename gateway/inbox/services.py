@@ -6,10 +6,10 @@ token.
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 
 from fleet.meters.queries import list_meters_of_phone
+from gateway.fulfilment.letters import brand_values
 from gateway.fulfilment.resending import list_codes_for_phone, resend_codes
 from gateway.http.phones import msisdn_sha256
 from gateway.inbox.keywords import Request, read_request
@@ -67,6 +67,5 @@ def _last_code(phone_e164: str, request: Request, now: datetime) -> Vend | None:
 def _tell(
     sms: InboundSms, template: str, values: dict[str, object], *, cause: str, actor: str, now: datetime
 ) -> list[int]:
-    brand = {"brand": settings.BRAND, "ussd_code": settings.USSD_CODE, "help_line": settings.HELP_LINE}
-    draft = Draft(cause, template, sms.from_e164, render_sms(template, brand | values))
+    draft = Draft(cause, template, sms.from_e164, render_sms(template, brand_values() | values))
     return queue_messages(drafts=[draft], actor=actor, now=now)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import Case, Q, When
 
 from gateway.payments import sql
@@ -36,7 +36,12 @@ def claim_payments(
 @transaction.atomic
 def claim_push(*, payment_id: int | None, now: datetime) -> Payment | None:
     """Lease one purchase whose prompt is due; the lease outlasts every deadline of the provider's call."""
-    due = _free(now).filter(state=PaymentState.EXPECTED, checkout_id=None, next_try_at__lte=now)
+    due = Payment.objects.select_for_update(skip_locked=True).filter(
+        Q(leased_until=None) | Q(leased_until__lte=now),
+        state=PaymentState.EXPECTED,
+        checkout_id=None,
+        next_try_at__lte=now,
+    )
     if payment_id is not None:
         due = due.filter(pk=payment_id)
     payment = due.order_by("pk").first()
@@ -78,7 +83,3 @@ def lock_open_purchase(
         waiting = waiting.filter(payer_sha256=payer_sha256)
     order = [Case(When(checkout_id=None, then=0), default=1)] if payer_e164 else []
     return waiting.order_by(*order, "pk").first()
-
-
-def _free(now: datetime) -> models.QuerySet[Payment]:
-    return Payment.objects.select_for_update(skip_locked=True).filter(Q(leased_until=None) | Q(leased_until__lte=now))

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from fleet.audit.models import AuditEntry, AuditSeal
-from fleet.audit.queries import find_broken_seals, list_entries, list_entries_of
+from fleet.audit.queries import find_broken_seals, list_entries_of
 from fleet.audit.services import GENESIS, Act, digest_of, record, seal_entries
 from tests.support.committed import at_once, committed
 from tests.support.tampering import drop_triggers, run_sql
@@ -28,7 +28,7 @@ def record_acts(*numbers: int) -> None:
 @pytest.mark.django_db
 def test_record_keeps_who_did_what_to_which_row() -> None:
     record(actor="operator:7", acts=[Act("meter.moved", "meter:3", {"after": "ACTIVE"})], now=NOW)
-    (entry,) = list_entries("meter:3")
+    (entry,) = list_entries_of(["meter:3"])
     assert (entry.at, entry.actor, entry.act, entry.details) == (NOW, "operator:7", "meter.moved", {"after": "ACTIVE"})
     assert entry.seal is None
 

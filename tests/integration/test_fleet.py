@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from fleet.audit.models import AuditEntry
-from fleet.audit.queries import list_entries
+from fleet.audit.queries import list_entries_of
 from fleet.customers.models import Customer, Phone
 from fleet.customers.queries import list_numbers_by_sha256
 from fleet.customers.services import add_customer
@@ -54,7 +54,7 @@ def register(site: Site, **changes: object) -> Meter:
 
 
 def acts_on(subject: str) -> list[str]:
-    return [entry.act for entry in list_entries(subject)]
+    return [entry.act for entry in list_entries_of([subject])]
 
 
 def test_site_is_added_once_by_its_code() -> None:
@@ -73,7 +73,7 @@ def test_customer_is_added_once_by_the_number() -> None:
     again = add_customer(name="Somebody", e164=STRANGER, msisdn_sha256=sha256, actor=ACTOR, now=LATER)
     assert (again.pk, again.customer.name, again.customer.language) == (phone.pk, "Otieno", "en")
     assert (Customer.objects.count(), Phone.objects.count()) == (1, 1)
-    (entry,) = list_entries(f"customer:{phone.customer_id}")
+    (entry,) = list_entries_of([f"customer:{phone.customer_id}"])
     assert (entry.act, entry.details) == ("customer.added", {"phone_id": phone.pk}), "no number in the trail"
 
 
@@ -106,7 +106,7 @@ def test_meter_moves_along_its_lifecycle_with_the_reason(world: World) -> None:
         move_meter(meter_id=meter.pk, state=state, reason=f"to {state}", actor="operator:7", now=LATER)
     meter.refresh_from_db()
     assert (meter.state, meter.state_reason) == (MeterState.SUSPENDED, "to SUSPENDED")
-    last = list_entries(f"meter:{meter.pk}")[-1]
+    last = list_entries_of([f"meter:{meter.pk}"])[-1]
     assert (last.act, last.actor, last.at) == ("meter.moved", "operator:7", LATER)
     assert last.details == {"before": "ACTIVE", "after": "SUSPENDED", "reason": "to SUSPENDED"}
 
@@ -168,7 +168,7 @@ def test_operator_is_set_by_user_name_and_the_password_only_when_it_does_not_fit
     assert changed.pk == operator.pk
     assert Operator.objects.get().check_password("another-password")
     assert acts_on(f"operator:{operator.pk}") == ["operator.password_set"] * 2
-    assert [entry.details for entry in list_entries(f"operator:{operator.pk}")] == [{}, {}]
+    assert [entry.details for entry in list_entries_of([f"operator:{operator.pk}"])] == [{}, {}]
 
 
 def test_operators_are_read_by_user_name() -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from fleet.audit.models import AuditEntry
-from fleet.audit.queries import list_entries
+from fleet.audit.queries import list_entries_of
 from fleet.meters.locks import lock_meters
 from tests.support.fake_security_module import FakeSecurityModule
 from tests.support.world import ACTOR, NOW, PRICES, World, block
@@ -112,7 +112,7 @@ def test_tariff_published_again_stays_as_it_is(world: World) -> None:
     first = publish(world, NOW)
     again = publish(world, NOW, replace(PRICES, price_per_kwh_minor=1))
     assert (again.pk, again.price_per_kwh_minor) == (first.pk, 2_000)
-    (entry,) = list_entries(f"tariff:{first.pk}")
+    (entry,) = list_entries_of([f"tariff:{first.pk}"])
     assert (entry.act, entry.details["price_per_kwh_minor"]) == ("tariff.published", 2_000)
 
 
@@ -125,7 +125,7 @@ def test_site_without_a_tariff_in_force_cannot_price_anything(world: World) -> N
 def test_sale_keeps_a_fingerprint_of_what_was_sold(world: World) -> None:
     world.sell()
     vend = Vend.objects.get()
-    funded = list_entries(f"vend:{vend.pk}")[0]
+    funded = list_entries_of([f"vend:{vend.pk}"])[0]
     assert funded.act == "vend.funded"
     assert funded.details == {
         "meter_id": world.meter.pk,
@@ -178,7 +178,7 @@ def test_held_sale_waits_longer_each_time_and_ends_no_try(world: World) -> None:
         assert world.resume().rows == 1
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (2, 300)
-    acts = [entry.act for entry in list_entries(f"vend:{vend.pk}")]
+    acts = [entry.act for entry in list_entries_of([f"vend:{vend.pk}"])]
     assert acts == ["vend.funded", *["vend.held"] * 8]
 
 
