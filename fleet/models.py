@@ -1,9 +1,10 @@
 """Index of this app's tables; each stands in its slice."""
 
 from fleet.audit.models import AuditEntry, AuditSeal
+from fleet.cases.models import Case
 from fleet.customers.models import Customer, Phone
 from fleet.meters.models import Meter, MeterPhone
 from fleet.operators.models import Operator
 from fleet.sites.models import Site
 
-__all__ = ["AuditEntry", "AuditSeal", "Customer", "Meter", "MeterPhone", "Operator", "Phone", "Site"]
+__all__ = ["AuditEntry", "AuditSeal", "Case", "Customer", "Meter", "MeterPhone", "Operator", "Phone", "Site"]

@@ -218,7 +218,12 @@ CELERY_BEAT_SCHEDULE = {
 
 # Vending keys
 KEY_ENCRYPTION_KEY_FILE = env.str("KEY_ENCRYPTION_KEY_FILE", "")
+KEY_ENCRYPTION_KEY = env.str("KEY_ENCRYPTION_KEY", "")
 SECURITY_MODULE = _one_of("SECURITY_MODULE", ("software",), "software")
+
+# Tokens
+STS_EA07_TABLES = env.str("STS_EA07_TABLES", "")
+TID_LOOK_AHEAD_MINUTES = _count("TID_LOOK_AHEAD_MINUTES", 30)
 
 # The operator's own words, as customers read them
 BRAND = env.str("BRAND", "Tokeni")

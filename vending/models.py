@@ -1,6 +1,6 @@
 """Index of this app's tables; each stands in its slice."""
 
-from vending.keys.models import VendingKey
+from vending.keys.models import KeyComponent, VendingKey
 from vending.ledger.models import LedgerEntry, LedgerLine
 from vending.tariffs.models import FixedFeeCharge, Tariff
 from vending.tokens.models import Authority, MeterTid, Token
@@ -9,6 +9,7 @@ from vending.vends.models import Vend
 __all__ = [
     "Authority",
     "FixedFeeCharge",
+    "KeyComponent",
     "LedgerEntry",
     "LedgerLine",
     "MeterTid",

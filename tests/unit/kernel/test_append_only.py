@@ -85,3 +85,11 @@ def test_postgresql_compares_so_that_empty_counts() -> None:
         "DROP TRIGGER IF EXISTS t_no_delete ON t",
         "DROP TRIGGER IF EXISTS t_no_update ON t",
     ]
+
+
+def test_column_until_another_is_filled_changes_before_and_not_after(database: sqlite3.Connection) -> None:
+    apply(database, create_sql("sqlite", "t", once={"b": "''"}, until={"seal": "b"}))
+    database.execute("UPDATE t SET seal = 7")
+    database.execute("UPDATE t SET seal = 8, b = 'x'")
+    assert refused(database, "UPDATE t SET seal = 9")
+    assert database.execute("SELECT seal, b FROM t").fetchone() == (8, "x")
