@@ -5,7 +5,8 @@ of 10^e from the end of the band below, so every number up to 16,383 is exact, t
 thousandth one.
 """
 
-from vending.sts.errors import AmountOutOfRange, FieldOutOfRange
+from vending.sts.errors import AmountOutOfRange
+from vending.sts.fields import check_between, check_bits, is_whole
 
 _MANTISSAS = 1 << 14
 _BANDS = ((0, 1), (16_384, 10), (180_224, 100), (1_818_624, 1_000))  # (first amount, step) by exponent
@@ -18,8 +19,7 @@ def amount_for(tenths: int) -> int:
 
     `AmountOutOfRange` below 0 or above `GREATEST_AMOUNT` (18,201,624).
     """
-    if not 0 <= tenths <= GREATEST_AMOUNT:
-        raise AmountOutOfRange(f"a token carries 0 to {GREATEST_AMOUNT} units", field="amount")
+    check_between(tenths, 0, GREATEST_AMOUNT, "amount", AmountOutOfRange, "the amount of a token")
     exponent, (start, step) = _band_of(tenths)
     # A mantissa that overflows carries into the exponent: 180,215 becomes 180,224, the first amount of the next band.
     return (exponent << 14) + -((start - tenths) // step)
@@ -30,8 +30,8 @@ def greatest_amount_within(tenths: int) -> int:
 
     Its `amount_for` is exact. More than `GREATEST_AMOUNT` gives that; below 0 is `AmountOutOfRange`.
     """
-    if tenths < 0:
-        raise AmountOutOfRange("an amount of units is not negative", field="amount")
+    if not is_whole(tenths) or tenths < 0:
+        raise AmountOutOfRange("an amount of units is a whole number and not negative", field="amount")
     within = min(tenths, GREATEST_AMOUNT)
     _, (start, step) = _band_of(within)
     return within - (within - start) % step
@@ -39,8 +39,7 @@ def greatest_amount_within(tenths: int) -> int:
 
 def tenths_of(amount_field: int) -> int:
     """What a meter credits for a 16-bit field, in tenths. `FieldOutOfRange` for more than 16 bits."""
-    if not 0 <= amount_field <= 0xFFFF:
-        raise FieldOutOfRange("an amount field has 16 bits", field="amount_field")
+    check_bits(amount_field, 16, "amount_field")
     start, step = _BANDS[amount_field >> 14]
     return start + (amount_field & _MANTISSAS - 1) * step
 

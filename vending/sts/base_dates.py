@@ -17,11 +17,13 @@ class BaseDate(StrEnum):
     @classmethod
     def of(cls, code: str) -> Self:
         """The base date with this code; `KeyAttributeInvalid` when there is none."""
-        try:
-            return cls(code)
-        except ValueError:
-            raise KeyAttributeInvalid("a base date is 93, 14 or 35", field="base_date") from None
+        if not isinstance(code, str) or code not in _CODES:
+            raise KeyAttributeInvalid("a base date is 93, 14 or 35", field="base_date")
+        return cls(code)
 
     @property
     def starts_at(self) -> datetime:
         return datetime(int(self.name[1:]), 1, 1, tzinfo=UTC)
+
+
+_CODES = frozenset(BaseDate)

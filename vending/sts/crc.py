@@ -1,5 +1,8 @@
 """The token's CRC (IEC 62055-41): polynomial x^16 + x^15 + x^2 + 1, bit-reflected, start FFFF, no final XOR."""
 
+from vending.sts.errors import FieldOutOfRange
+from vending.sts.fields import check_bits
+
 _REFLECTED_POLYNOMIAL = 0xA001
 _START = 0xFFFF
 _CURRENCY_OCTET = b"\x01"  # what CRC_C counts beyond CRC, so that a meter cannot take money for units
@@ -15,7 +18,12 @@ _STEPS = tuple(_step(octet) for octet in range(256))
 
 
 def crc16(octets: bytes) -> int:
-    """The CRC of `octets` as it stands in a token: low octet first, so 1970, not 7019, in the Association's example."""
+    """The CRC of `octets` as it stands in a token: low octet first, so 1970, not 7019, in the Association's example.
+
+    `FieldOutOfRange` for what is not octets.
+    """
+    if not isinstance(octets, bytes | bytearray):
+        raise FieldOutOfRange("a CRC is counted over octets", field="octets")
     return _crc_from(_START, octets)
 
 
@@ -36,8 +44,12 @@ _AT_PLACE = tuple(
 def token_crc(token_class: int, body: int) -> int:
     """The 16 bits for the end of a token's block: over six zero bits, the class (2 bits) and the 48 bits above the CRC.
 
-    Credit in currency, class 0 subclass 4 to 7, has CRC_C; every other token has CRC.
+    Credit in currency, class 0 subclass 4 to 7, has CRC_C; every other token has CRC. `FieldOutOfRange` for a class of
+    more than 2 bits or a body of more than 48.
     """
+    if not (type(body) is type(token_class) is int and not (body >> 48 or token_class >> 2)):
+        check_bits(token_class, 2, "token_class")
+        check_bits(body, 48, "body")
     octets = body.to_bytes(6, "big")
     if token_class == 0 and 0x40 <= octets[0] < 0x80:
         return crc16(b"\0" + octets + _CURRENCY_OCTET)

@@ -12,7 +12,7 @@ class StsError(DomainError):
 
 
 class MeterNumberInvalid(StsError):
-    """A meter number is not 11, 13 or 18 digits, or its 18 digits do not begin as a MeterPAN must."""
+    """A meter number is not 11, 13 or 18 digits, or does not begin as a MeterPAN must; or no manufacturer code."""
 
     code = "meter_number_invalid"
 
@@ -33,6 +33,12 @@ class VendingKeyMalformed(StsError):
     """A vending key has not the number of octets that its DKGA takes."""
 
     code = "vending_key_malformed"
+
+
+class VendingKeyParityWrong(StsError):
+    """An octet of a DES vending key has not odd parity: most likely the key was mistyped."""
+
+    code = "vending_key_parity_wrong"
 
 
 class DecoderKeyMalformed(StsError):
@@ -59,6 +65,18 @@ class UnsupportedAlgorithm(StsError):
     code = "unsupported_algorithm"
 
 
+class UnverifiedAlgorithm(StsError):
+    """A DKGA, EA or KT that no published vector covers: computed here, but not for sale."""
+
+    code = "unverified_algorithm"
+
+
+class StaTablesInvalid(StsError):
+    """What should be the tables of EA 07 is not two substitutions of 16 and a permutation of 64."""
+
+    code = "ea07_tables_invalid"
+
+
 class UnsupportedToken(StsError):
     """A token class or subclass that is reserved, or not made or read here."""
 
@@ -66,19 +84,19 @@ class UnsupportedToken(StsError):
 
 
 class FieldOutOfRange(StsError):
-    """A field does not fit into its bits; `field` says which."""
+    """A field is no whole number, does not fit into its bits or has no meaning; `field` says which."""
 
     code = "field_out_of_range"
 
 
 class AmountOutOfRange(StsError):
-    """An amount of units below zero, or above the greatest that a token can carry."""
+    """An amount of units or money that no token can carry."""
 
     code = "amount_out_of_range"
 
 
 class MomentOutOfRange(StsError):
-    """A moment without a time zone, or outside of what its base date can count."""
+    """No moment, one without a time zone, or one outside of what its base date can count."""
 
     code = "moment_out_of_range"
 
@@ -87,6 +105,13 @@ class TidExhausted(StsError):
     """No TID is left under this base date: the meter must be moved to a later one."""
 
     code = "tid_exhausted"
+
+
+class TidTooFarAhead(StsError):
+    """The TID is further ahead of the clock than the limit allows; it may be used once the clock has come nearer."""
+
+    code = "look_ahead_limit"
+    retryable: ClassVar[bool] = True
 
 
 class TokenMalformed(StsError):

@@ -11,12 +11,14 @@ from typing import Self
 
 from vending.sts.check_digits import luhn_digit, luhn_fits
 from vending.sts.errors import CheckDigitWrong, KeyAttributeInvalid, MeterNumberInvalid
+from vending.sts.fields import check_between
 
 IIN_OF_SHORT_DRN = "600727"  # the DRN behind it has 11 digits: a manufacturer code of 2
 IIN_OF_LONG_DRN = "0000"  # the DRN behind it has 13 digits: a manufacturer code of 4
 
 _IIN_BY_DRN_LENGTH = {11: IIN_OF_SHORT_DRN, 13: IIN_OF_LONG_DRN}
 _PAN_LENGTH = 18
+_DRN_DIGITS_BEHIND_CODE = 9  # a serial of 8 and the check digit
 
 
 def check_pan_is_intact(digits: str) -> None:
@@ -24,14 +26,15 @@ def check_pan_is_intact(digits: str) -> None:
 
     `MeterNumberInvalid`, `CheckDigitWrong`. Whether it was a good MeterPAN to begin with is the matter of `MeterPan`.
     """
-    if len(digits) != _PAN_LENGTH or not _is_digits(digits):
+    # Written out, not `_is_digits`: every decoder key begins here.
+    if not (isinstance(digits, str) and len(digits) == _PAN_LENGTH and digits.isascii() and digits.isdigit()):
         raise MeterNumberInvalid(f"a MeterPAN has {_PAN_LENGTH} digits", field="meter_pan")
     if not luhn_fits(digits):
         raise CheckDigitWrong("the check digit of the MeterPAN does not fit", field="meter_pan")
 
 
-def _is_digits(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+def _is_digits(text: object) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isdigit()
 
 
 def _iin_length(pan: str) -> int:
@@ -62,7 +65,7 @@ class MeterPan:
 
         `MeterNumberInvalid` for any other length or character, `CheckDigitWrong` for a digit mistyped.
         """
-        digits = entry.replace(" ", "").replace("-", "")
+        digits = entry.replace(" ", "").replace("-", "") if isinstance(entry, str) else ""
         if len(digits) == _PAN_LENGTH:
             return cls(digits)
         iin = _IIN_BY_DRN_LENGTH.get(len(digits))
@@ -81,6 +84,11 @@ class MeterPan:
     def iin(self) -> str:
         return self.digits[: _iin_length(self.digits)]
 
+    @property
+    def manufacturer_code(self) -> "ManufacturerCode":
+        """The first two digits of a DRN of 11, the first four of one of 13."""
+        return ManufacturerCode(self.drn[: len(self.drn) - _DRN_DIGITS_BEHIND_CODE])
+
     def __str__(self) -> str:
         return self.digits
 
@@ -91,14 +99,24 @@ class SupplyGroupCode(str):
     __slots__ = ()
 
     def __new__(cls, code: str) -> Self:
-        if not (isinstance(code, str) and len(code) == 6 and _is_digits(code)):
+        if not _is_digits(code) or len(code) != 6:
             raise KeyAttributeInvalid("an SGC has six digits", field="sgc")
         return super().__new__(cls, code)
 
 
+class ManufacturerCode(str):
+    """MfrCode: two digits, or four on meters with a DRN of 13. `MeterNumberInvalid` otherwise."""
+
+    __slots__ = ()
+
+    def __new__(cls, code: str) -> Self:
+        if not _is_digits(code) or len(code) not in (2, 4):
+            raise MeterNumberInvalid("a manufacturer code has two or four digits", field="manufacturer_code")
+        return super().__new__(cls, code)
+
+
 def _checked_number(value: int, low: int, high: int, field: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise KeyAttributeInvalid(f"{field.upper()} is a whole number from {low} to {high}", field=field)
+    check_between(value, low, high, field, KeyAttributeInvalid, field.upper())
     return value
 
 

@@ -9,12 +9,13 @@ import struct
 from array import array
 from functools import cache
 
-from vending.sts.errors import DecoderKeyMalformed
+from vending.sts.errors import DecoderKeyMalformed, FieldOutOfRange
 from vending.sts.misty1_tables import S7, S9
 
 KEY_OCTETS = 16
 
 _KEY = struct.Struct(">8H")
+_BLOCK = struct.Struct(">4H")
 
 
 @cache
@@ -34,12 +35,19 @@ def _tables() -> "tuple[array[int], array[int]]":
 def _subkeys(decoder_key: bytes) -> tuple[int, ...]:
     try:
         return _KEY.unpack(decoder_key)
-    except struct.error:
+    except (struct.error, TypeError):
         raise DecoderKeyMalformed(f"MISTY1 takes a key of {KEY_OCTETS} octets", field="decoder_key") from None
 
 
+def _quarters(block: int) -> tuple[int, ...]:
+    try:
+        return _BLOCK.unpack(block.to_bytes(8, "big"))
+    except (OverflowError, AttributeError, TypeError):
+        raise FieldOutOfRange("a block is a whole number of 64 bits", field="block") from None
+
+
 def encrypt(decoder_key: bytes, block: int) -> int:
-    """The 64-bit block under a key of 16 octets, most significant first. `DecoderKeyMalformed` for another length."""
+    """The 64-bit block under a key of 16 octets. `DecoderKeyMalformed`, `FieldOutOfRange` for another key or block."""
     first, second = _tables()
     k0, k1, k2, k3, k4, k5, k6, k7 = _subkeys(decoder_key)
     j0 = second[first[k0] ^ k1]
@@ -50,7 +58,7 @@ def encrypt(decoder_key: bytes, block: int) -> int:
     j5 = second[first[k5] ^ k6]
     j6 = second[first[k6] ^ k7]
     j7 = second[first[k7] ^ k0]
-    l0, l1, r0, r1 = block >> 48, block >> 32 & 0xFFFF, block >> 16 & 0xFFFF, block & 0xFFFF
+    l0, l1, r0, r1 = _quarters(block)
     l1 ^= l0 & k0
     l0 ^= l1 | j6
     r1 ^= r0 & j2
@@ -95,11 +103,11 @@ def encrypt(decoder_key: bytes, block: int) -> int:
     l0 ^= l1 | j2
     r1 ^= r0 & j6
     r0 ^= r1 | k0
-    return r0 << 48 | r1 << 32 | l0 << 16 | l1
+    return int.from_bytes(_BLOCK.pack(r0, r1, l0, l1), "big")
 
 
 def decrypt(decoder_key: bytes, block: int) -> int:
-    """The inverse of `encrypt`: same shapes, same error."""
+    """The inverse of `encrypt`: same shapes, same errors."""
     first, second = _tables()
     k0, k1, k2, k3, k4, k5, k6, k7 = _subkeys(decoder_key)
     j0 = second[first[k0] ^ k1]
@@ -110,7 +118,7 @@ def decrypt(decoder_key: bytes, block: int) -> int:
     j5 = second[first[k5] ^ k6]
     j6 = second[first[k6] ^ k7]
     j7 = second[first[k7] ^ k0]
-    r0, r1, l0, l1 = block >> 48, block >> 32 & 0xFFFF, block >> 16 & 0xFFFF, block & 0xFFFF
+    r0, r1, l0, l1 = _quarters(block)
     l0 ^= l1 | j2
     l1 ^= l0 & k4
     r0 ^= r1 | k0
@@ -155,4 +163,4 @@ def decrypt(decoder_key: bytes, block: int) -> int:
     l1 ^= l0 & k0
     r0 ^= r1 | k4
     r1 ^= r0 & j2
-    return l0 << 48 | l1 << 32 | r0 << 16 | r1
+    return int.from_bytes(_BLOCK.pack(l0, l1, r0, r1), "big")

@@ -1,16 +1,25 @@
 """Luhn check digits."""
 
+from collections.abc import Callable
+
 import pytest
 
 from vending.sts.check_digits import luhn_digit, luhn_fits
+from vending.sts.errors import MeterNumberInvalid
 
 
-@pytest.mark.parametrize("entry", ["", "12a4", "1 2", "\u0661\u0662"])
-def test_luhn_with_what_is_no_number_raises(entry: str) -> None:
-    with pytest.raises(ValueError, match="not digits"):
-        luhn_digit(entry)
-    with pytest.raises(ValueError, match="not digits"):
-        luhn_fits(entry)
+@pytest.mark.parametrize("entry", ["", "12a4", "1 2", "\u0661\u0662", "-12", None, 12, b"12"])
+@pytest.mark.parametrize(("work", "field"), [(luhn_digit, "body"), (luhn_fits, "number")])
+def test_luhn_of_what_is_no_number_is_refused(work: Callable[[str], object], field: str, entry: str) -> None:
+    with pytest.raises(MeterNumberInvalid) as refusal:
+        work(entry)
+
+    assert (refusal.value.code, refusal.value.field) == ("meter_number_invalid", field)
+
+
+def test_luhn_of_one_digit_is_that_of_an_empty_body() -> None:
+    assert [luhn_fits(digit) for digit in "0123456789"] == [True] + [False] * 9
+    assert [luhn_digit(digit) for digit in "0123456789"] == list("0864297531")
 
 
 def test_luhn_every_single_wrong_digit_is_noticed() -> None:

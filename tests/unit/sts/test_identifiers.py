@@ -11,6 +11,7 @@ from vending.sts.identifiers import (
     KeyExpiryNumber,
     KeyRevisionNumber,
     KeyType,
+    ManufacturerCode,
     MeterPan,
     SupplyGroupCode,
     TariffIndex,
@@ -125,3 +126,24 @@ def test_key_number_outside_its_range_is_refused(make: Callable[[int], int], fie
 
 def test_key_types_have_the_numbers_of_the_standard() -> None:
     assert [(kind.name, kind.value) for kind in KeyType] == [("DITK", 0), ("DDTK", 1), ("DUTK", 2), ("DCTK", 3)]
+
+
+@pytest.mark.parametrize(("entry", "code"), [("00000000000", "00"), ("0100000000008", "0100"), ("11111111115", "11")])
+def test_manufacturer_code_is_the_front_of_the_drn(entry: str, code: str) -> None:
+    made = MeterPan.from_entry(entry).manufacturer_code
+
+    assert made == code
+    assert type(made) is ManufacturerCode
+
+
+@pytest.mark.parametrize("code", ["00", "07", "99", "0000", "0100", "9999"])
+def test_manufacturer_code_keeps_its_zeros(code: str) -> None:
+    assert ManufacturerCode(code) == code
+
+
+@pytest.mark.parametrize("code", ["", "1", "123", "12345", "1a", " 12", "\u0661\u0662", 12, None])
+def test_manufacturer_code_of_wrong_form_is_refused(code: str) -> None:
+    with pytest.raises(MeterNumberInvalid) as refusal:
+        ManufacturerCode(code)
+
+    assert (refusal.value.code, refusal.value.field) == ("meter_number_invalid", "manufacturer_code")

@@ -1,12 +1,26 @@
 """Token identifiers and base dates."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
 from vending.sts.base_dates import BaseDate
-from vending.sts.errors import KeyAttributeInvalid, MomentOutOfRange, TidExhausted, VendingKeyExpired
-from vending.sts.tid import GREATEST_TID, check_key_not_expired, next_tid, tid_at
+from vending.sts.errors import (
+    FieldOutOfRange,
+    KeyAttributeInvalid,
+    MomentOutOfRange,
+    TidExhausted,
+    TidTooFarAhead,
+    VendingKeyExpired,
+)
+from vending.sts.tid import (
+    GREATEST_TID,
+    check_key_not_expired,
+    check_within_look_ahead,
+    moment_of,
+    next_tid,
+    tid_at,
+)
 
 MIDNIGHT = datetime(2026, 7, 11, tzinfo=UTC)
 MIDNIGHT_TID = 6_586_560
@@ -107,3 +121,86 @@ def test_key_beyond_its_ken_is_expired(tid: int, ken: int) -> None:
         check_key_not_expired(tid, ken)
 
     assert (refusal.value.code, refusal.value.field) == ("key_expired", "ken")
+
+
+class NoOffset(tzinfo):
+    """A zone that does not say how far from UTC it is."""
+
+    def utcoffset(self, _moment: datetime | None) -> None:
+        return None
+
+    dst = tzname = utcoffset
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 7, 11, tzinfo=NoOffset()),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+        MIDNIGHT.date(),
+        "2026-07-11T00:00:00Z",
+        1_783_728_000,
+        None,
+    ],
+)
+def test_tid_at_what_is_no_moment_of_utc_is_refused(moment: datetime) -> None:
+    with pytest.raises(MomentOutOfRange) as refusal:
+        tid_at(moment, BaseDate.Y2014)
+
+    assert (refusal.value.code, refusal.value.field) == ("moment_out_of_range", "moment")
+
+
+@pytest.mark.parametrize(
+    ("tid", "base", "moment"),
+    [
+        (0, BaseDate.Y1993, datetime(1993, 1, 1, tzinfo=UTC)),
+        (1, BaseDate.Y2014, datetime(2014, 1, 1, 0, 1, tzinfo=UTC)),
+        (MIDNIGHT_TID, BaseDate.Y2014, MIDNIGHT),
+        (85_740, BaseDate.Y2014, datetime(2014, 3, 1, 13, 0, tzinfo=UTC)),
+        (GREATEST_TID, BaseDate.Y2035, datetime(2066, 11, 24, 20, 15, tzinfo=UTC)),
+    ],
+)
+def test_moment_of_a_tid_is_its_minute_in_utc(tid: int, base: BaseDate, moment: datetime) -> None:
+    assert moment_of(tid, base) == moment
+    assert moment_of(tid, base).tzinfo is UTC
+
+
+@pytest.mark.parametrize("tid", [-1, GREATEST_TID + 1])
+def test_moment_of_more_than_24_bits_is_refused(tid: int) -> None:
+    with pytest.raises(FieldOutOfRange) as refusal:
+        moment_of(tid, BaseDate.Y2014)
+
+    assert (refusal.value.code, refusal.value.field) == ("field_out_of_range", "tid")
+
+
+@pytest.mark.parametrize(("ahead", "limit"), [(-5_000, 30), (0, 0), (0, 30), (30, 30), (600, 600)])
+def test_tid_within_the_look_ahead_passes(ahead: int, limit: int) -> None:
+    check_within_look_ahead(MIDNIGHT_TID + ahead, MIDNIGHT_TID, limit)
+
+
+@pytest.mark.parametrize(("ahead", "limit"), [(1, 0), (31, 30), (601, 600)])
+def test_tid_beyond_the_look_ahead_is_refused_for_now(ahead: int, limit: int) -> None:
+    with pytest.raises(TidTooFarAhead, match=f"more than {limit} minutes ahead") as refusal:
+        check_within_look_ahead(MIDNIGHT_TID + ahead, MIDNIGHT_TID, limit)
+
+    assert (refusal.value.code, refusal.value.field, refusal.value.retryable) == ("look_ahead_limit", "tid", True)
+
+
+@pytest.mark.parametrize(
+    ("clock_tid", "last_tid", "field"),
+    [(-1, None, "clock_tid"), (GREATEST_TID + 1, None, "clock_tid"), (0, -1, "last_tid"), (0, 1 << 24, "last_tid")],
+)
+def test_next_tid_after_what_is_no_tid_is_refused(clock_tid: int, last_tid: int | None, field: str) -> None:
+    with pytest.raises(FieldOutOfRange) as refusal:
+        next_tid(clock_tid, last_tid)
+
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("ken", [-1, 256, True, None])
+def test_ken_that_is_none_is_refused(ken: int) -> None:
+    with pytest.raises(KeyAttributeInvalid) as refusal:
+        check_key_not_expired(0, ken)
+
+    assert (refusal.value.code, refusal.value.field) == ("key_attribute_invalid", "ken")
