@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.environment import setting_names, settings_for_tests
+from tests.support.licensed import keep_tables_file
 from tests.support.processes import Server, own_folder
 from tests.support.programs import ServerMissingError
 from tests.support.servers import PostgresServer, postgres_server, redis_server
@@ -59,6 +60,7 @@ def _start_servers(config: pytest.Config, things: contextlib.ExitStack, database
 
 
 def _set_environment(folder: Path, addresses: dict[str, str]) -> None:
+    keep_tables_file()
     for name in setting_names():
         os.environ.pop(name, None)
     os.environ.update(settings_for_tests(folder, addresses))

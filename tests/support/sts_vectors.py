@@ -18,6 +18,7 @@ class Vector:
     algorithm: str
     inputs: dict[str, Any]
     expected: Any
+    source: str = ""
 
     def is_token(self, *, ea: int, token_class: int) -> bool:
         return self.algorithm == "token" and self.inputs["class"] == token_class and self.inputs.get("ea") == ea
@@ -50,7 +51,7 @@ class Vector:
 @cache
 def all_vectors() -> tuple[Vector, ...]:
     rows = json.loads(_FILE.read_text(encoding="utf-8"))["vectors"]
-    return tuple(Vector(row["id"], row["algorithm"], row["inputs"], row["expected"]) for row in rows)
+    return tuple(Vector(row["id"], row["algorithm"], row["inputs"], row["expected"], row["source"]) for row in rows)
 
 
 def vectors_of(algorithm: str) -> list[Vector]:

@@ -80,6 +80,14 @@ def test_child_sees_nothing_but_its_own_environment(
     assert "KEY_ENCRYPTION_KEY_FILE" not in seen.read_text()
 
 
+def test_child_leaves_no_core_dump(supervisor: Supervisor, tmp_path: Path) -> None:
+    """Its memory may hold keys."""
+    supervisor.add(shell("ulimit -Hc > limit.new; mv limit.new limit", tmp_path))
+    limit = tmp_path / "limit"
+    wait_until(limit.exists)
+    assert limit.read_text() == "0\n"
+
+
 def test_child_writes_to_standard_error_alone(tmp_path: Path) -> None:
     """Standard output belongs to the ready line."""
     program = (
