@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from gateway.simulator.errors import WorldError
 from gateway.simulator.faults import FaultPlanError
 from gateway.simulator.phones import PhoneError, UssdScreen
-from gateway.simulator.world import World, WorldError
+from gateway.simulator.world import World
 
 ControlError = (PhoneError, WorldError, FaultPlanError)
 _LONGEST_FIELD = 2000

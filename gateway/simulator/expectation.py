@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from gateway.simulator.frames import amount_of_field
+from gateway.simulator.meter.amounts import tenths_of_field
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ def _greatest_carried(tenths: int) -> int:
     low, high = 0, 0xFFFF
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if amount_of_field(middle) <= tenths else (low, middle - 1)
-    return amount_of_field(low)
+        low, high = (middle, high) if tenths_of_field(middle) <= tenths else (low, middle - 1)
+    return tenths_of_field(low)
 
 
 def expect_sale(paid_minor: int, tariff: Mapping[str, Any], *, is_fee_due: bool) -> Expected:
     """What `paid_minor` buys on a meter with an empty wallet and no debt."""
     fee = int(tariff["fixed_fee_minor"] or 0) if is_fee_due else 0
     money = max(paid_minor - fee, 0)
-    low, high = 0, amount_of_field(0xFFFF)
+    low, high = 0, tenths_of_field(0xFFFF)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _cost(middle, tariff)[0] <= money else (low, middle - 1)

@@ -166,7 +166,7 @@ function showEntry() {
 }
 
 function showWord(word, detail) {
-  const kinds = { ACCEPT: "good", REJECT: "bad", USED: "old", OLD: "old" };
+  const kinds = { ACCEPT: "good", REJECT: "bad", USED: "old", OLD: "old", FULL: "old" };
   $("meter-word").textContent = detail ? word + "  " + detail : word;
   $("meter-word").className = "word " + (kinds[word] || "");
 }

@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from gateway.simulator.answers import HttpAnswer, json_answer
 from gateway.simulator.control import Control, ControlError
+from gateway.simulator.errors import WorldError
 from gateway.simulator.mobile_money import SENDER as MONEY
 from gateway.simulator.sms_centre import SENDER as SMS
 from gateway.simulator.wire import readable_form
-from gateway.simulator.world import World, WorldError
+from gateway.simulator.world import World
 
 _MAX_BODY_OCTETS = 256 * 1024
 _PAGE_FILES = {

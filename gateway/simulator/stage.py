@@ -24,6 +24,7 @@ _NOT_INHERITED = frozenset(
         "BROKER_URL",
         "DATABASE_URL",
         "HOOK_SECRETS",
+        "KEY_ENCRYPTION_KEY",
         "KEY_ENCRYPTION_KEY_FILE",
         "REDIS_URL",
         "SECRET_KEY",

@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl
 import requests
 
 from gateway.simulator.expectation import expect_sale, money_text
-from gateway.simulator.frames import frame_crc, join_token
 from gateway.simulator.meter import MeterFacts, VirtualMeter
+from gateway.simulator.meter.frames import CREDIT, seal_frame
 
 HOOK_SECRET = "5ec4e7" * 6
 ENVIRONMENT = {
@@ -202,7 +202,7 @@ def mint(meter: dict[str, Any], *, tid: int, tenths: int, rnd: int = 5) -> str:
     """A credit token of less than 1638.4 kWh for a meter of the site."""
     upper = rnd << 40 | tid << 16 | tenths
     cipher = VirtualMeter(MeterFacts.read(meter), COMPLIANCE_KEY).cipher
-    return join_token(0, cipher.encrypt(upper << 16 | frame_crc(0, upper)))
+    return seal_frame(CREDIT, upper, cipher)
 
 
 def push_order(msisdn: str, amount: int, account: str, callback_url: str) -> dict[str, Any]:

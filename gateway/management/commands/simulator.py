@@ -13,9 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.simulator.errors import WorldError
 from gateway.simulator.launch import StartError, read_bind
+from gateway.simulator.meter.sta_tables import SAMPLE_TABLES, SubstitutionTables
+from gateway.simulator.meter.tid_store import USUAL_DEPTH
+from gateway.simulator.meter_shelf import Factory
 from gateway.simulator.server import SimulatorServer
-from gateway.simulator.world import Credentials, World, WorldError
+from gateway.simulator.world import Credentials, World
 
 
 class Command(BaseCommand):
@@ -27,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--product", required=True, metavar="URL", help="where the product answers")
         parser.add_argument(
             "--facts", default="-", metavar="FILE", help="what load_demo --json printed; - is standard input"
+        )
+        parser.add_argument(
+            "--tid-store-depth", type=int, default=USUAL_DEPTH, metavar="N", help="how many tokens a meter remembers"
         )
         parser.add_argument("--memory", metavar="FILE", help="where meters keep their used tokens over a restart")
 
@@ -57,6 +64,17 @@ def _build_world(options: dict[str, Any]) -> World:
             clock=lambda: datetime.now(UTC),
             chance=random.SystemRandom(),
             meter_memory_file=Path(options["memory"]) if options["memory"] else None,
+            factory=Factory(options["tid_store_depth"], _read_sta_tables(os.environ.get("STS_EA07_TABLES", ""))),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise WorldError(f"the facts are not what load_demo --json prints: {error!r}") from None
+
+
+def _read_sta_tables(name: str) -> SubstitutionTables:
+    """The operator's licensed tables when a file is named, as the product reads them too; else the sample tables."""
+    if not name:
+        return SAMPLE_TABLES
+    try:
+        return SubstitutionTables.read(Path(name))
+    except (OSError, ValueError) as error:
+        raise WorldError(f"STS_EA07_TABLES: {error}") from None

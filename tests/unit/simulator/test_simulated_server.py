@@ -1,14 +1,14 @@
 """The simulator's server: its page, its control API, what it refuses, and what its wire log hides."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from gateway.simulator.desk import Desk, DeskError
-from gateway.simulator.world import Credentials, MeterShelf, WorldError
+from gateway.simulator.errors import WorldError
+from gateway.simulator.world import Credentials
 from tests.support.running_simulator import Running, wait_for
 from tests.support.stub_product import ENVIRONMENT, HOOK_SECRET, demo_facts, mint, tid_now
 
@@ -54,7 +54,7 @@ def test_meter_typed_over_the_control_api(running: Running) -> None:
 
     accepted = running.desk.act("meter/type", drn=DRN, digits=digits)
 
-    assert accepted == {"word": "ACCEPT", "energy_kwh_tenths": 64, "balance_tenths": 64}
+    assert accepted == {"word": "ACCEPT", "energy_kwh_tenths": 64, "balance_tenths": 64, "display": {}}
     assert running.desk.view("meter", drn=DRN) == {"drn": DRN, "balance_tenths": 64}
     assert running.desk.act("meter/type", drn="37000000036", digits=digits)["word"] == "REJECT"
 
@@ -165,20 +165,6 @@ def test_counts_are_the_vendors_own(running: Running) -> None:
 def test_desk_without_a_simulator_says_so() -> None:
     with pytest.raises(DeskError, match="does not answer"):
         Desk("http://127.0.0.1:1").view("world")
-
-
-def test_shelf_remembers_meters_over_a_restart(tmp_path: Path) -> None:
-    memory, digits = tmp_path / "meters.json", mint(meter_fact(), tid=tid_now(), tenths=64)
-    MeterShelf([meter_fact()], memory).type_digits(DRN, digits)
-
-    again = MeterShelf([meter_fact()], memory).type_digits(DRN, digits)
-
-    assert (again.word, again.balance_tenths) == ("USED", 64)
-
-
-def test_shelf_meter_of_another_key_revision_is_refused() -> None:
-    with pytest.raises(WorldError, match="key revision 1"):
-        MeterShelf([meter_fact() | {"krn": 2}], None)
 
 
 def test_credentials_missing_are_named() -> None:

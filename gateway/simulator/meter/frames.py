@@ -1,28 +1,18 @@
-"""Twenty digits and the credit token in them, as a meter sees them.
+"""Twenty digits, and the class and the block in them, as a meter sees them.
 
 Written for the virtual meter from the standard's facts; the vending side has its own.
 """
 
-from dataclasses import dataclass
-
-from gateway.simulator.misty1 import Misty1
+from gateway.simulator.meter.ciphers import BlockCipher
 
 DIGITS_IN_TOKEN = 20
+CREDIT, DISPLAY, MANAGEMENT = 0, 1, 2  # class 3 is reserved
 _BITS_IN_TOKEN = 66
-_BAND_STEPS = (1, 10, 100, 1000)
 _CLASS_BIT = 27  # the two class bits displace bits 28 and 27 of the block, which travel at 65 and 64
+_CURRENCY_SUBCLASSES = range(4, 8)
 
 
-@dataclass(frozen=True)
-class CreditFrame:
-    """What an electricity credit token (class 0, subclass 0) says: `tid` in minutes, energy in tenths of a kWh."""
-
-    rnd: int
-    tid: int
-    energy_kwh_tenths: int
-
-
-def crc16(octets: bytes) -> int:
+def crc_8005(octets: bytes) -> int:
     """CRC-16 with polynomial 8005, reflected, start FFFF, no final XOR."""
     register = 0xFFFF
     for octet in octets:
@@ -33,15 +23,15 @@ def crc16(octets: bytes) -> int:
 
 
 def frame_crc(token_class: int, upper_48_bits: int) -> int:
-    """The 16 bits that close a block: the CRC over class and body in seven octets, low octet first."""
-    register = crc16((token_class << 48 | upper_48_bits).to_bytes(7, "big"))
+    """The 16 bits that close a block: the CRC over class and body in seven octets, low octet first.
+
+    Currency credit adds an octet 01, so that it can never pass for units.
+    """
+    octets = (token_class << 48 | upper_48_bits).to_bytes(7, "big")
+    if token_class == CREDIT and upper_48_bits >> 44 in _CURRENCY_SUBCLASSES:
+        octets += b"\x01"
+    register = crc_8005(octets)
     return (register & 0xFF) << 8 | register >> 8
-
-
-def amount_of_field(field: int) -> int:
-    """Tenths of a kWh of a 16-bit amount: two bits of exponent, fourteen of mantissa, each band above the last."""
-    exponent, mantissa = field >> 14, field & 0x3FFF
-    return mantissa * _BAND_STEPS[exponent] + 16384 * sum(_BAND_STEPS[:exponent])
 
 
 def split_token(digits: str) -> tuple[int, int] | None:
@@ -62,12 +52,19 @@ def join_token(token_class: int, block: int) -> str:
     return f"{displaced << 64 | block & ~(3 << _CLASS_BIT) | token_class << _CLASS_BIT:020d}"
 
 
-def read_credit(digits: str, cipher: Misty1) -> CreditFrame | None:
-    """The credit in a token; None when it is not one, not for this decoder key, or damaged (the CRC tells)."""
+def open_frame(digits: str, cipher: BlockCipher) -> tuple[int, int] | None:
+    """Class and the 48 bits above the CRC; None when it is not a token, not for this decoder key, or damaged."""
     split = split_token(digits)
-    if split is None or split[0] != 0:
+    if split is None:
         return None
-    block = cipher.decrypt(split[1])
-    if frame_crc(0, block >> 16) != block & 0xFFFF or block >> 60 != 0:
-        return None
-    return CreditFrame(block >> 56 & 0xF, block >> 32 & 0xFFFFFF, amount_of_field(block >> 16 & 0xFFFF))
+    token_class, block = split
+    if token_class != DISPLAY:
+        block = cipher.decrypt(block)
+    upper = block >> 16
+    return (token_class, upper) if frame_crc(token_class, upper) == block & 0xFFFF else None
+
+
+def seal_frame(token_class: int, upper_48_bits: int, cipher: BlockCipher) -> str:
+    """Twenty digits that `open_frame` reads. No meter does this: it is how its makers test it."""
+    block = upper_48_bits << 16 | frame_crc(token_class, upper_48_bits)
+    return join_token(token_class, block if token_class == DISPLAY else cipher.encrypt(block))
