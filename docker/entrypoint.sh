@@ -30,9 +30,12 @@ check_queue() {
 command=$1
 shift
 
+# A core dump would hold what is secret in a process's memory.
+ulimit -c 0
+
 # The key that opens the vending keys is for the worker of the tokens queue; `manage` keeps what its container was given.
 if [ "$command" != manage ] && [ "$command ${1:-}" != "worker tokens" ]; then
-    unset KEY_ENCRYPTION_KEY_FILE
+    unset KEY_ENCRYPTION_KEY_FILE KEY_ENCRYPTION_KEY
 fi
 
 case "$command" in
@@ -55,7 +58,10 @@ worker)
     check_queue "$1"
     # Messages and payments wait for the network, tokens for the processor.
     threads=4
-    [ "$1" != tokens ] || threads=2
+    if [ "$1" = tokens ]; then
+        threads=2
+        python manage.py check --deploy --tag tokeni >&2 # a key-encryption key that is none must show now, not at a sale
+    fi
     exec celery --app gateway.celery worker \
         --queues "$1" --hostname "$1@%h" --pool threads --concurrency "$threads" \
         --without-gossip --without-mingle --without-heartbeat --loglevel WARNING

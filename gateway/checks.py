@@ -1,5 +1,6 @@
 """What must be set before money is taken: run by `manage.py up` and `manage.py check --deploy`."""
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as Notice
+
+from vending.keys.errors import KeyEncryptionKeyMissing
+from vending.keys.key_encryption import read_key_encryption_keys
 
 _NEEDED = (
     "AFRICASTALKING_USERNAME",
@@ -17,10 +21,12 @@ _NEEDED = (
     "MPESA_PASSKEY",
 )
 
+_OTHERS = stat.S_IROTH | stat.S_IWOTH
+
 
 @register("tokeni", deploy=True)
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
-    """In production hooks have a secret and a named key-encryption key can be read; channels without credentials are
+    """In production hooks have a secret and a given key-encryption key can be used; channels without credentials are
     told.
     """
     if not settings.IS_PRODUCTION:
@@ -32,6 +38,18 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     ]
     if not settings.HOOK_SECRETS:
         problems.append(Error("HOOK_SECRETS is not set: no callback could come in", id="tokeni.E002"))
-    if settings.KEY_ENCRYPTION_KEY_FILE and not Path(settings.KEY_ENCRYPTION_KEY_FILE).is_file():
-        problems.append(Error("KEY_ENCRYPTION_KEY_FILE names no file", id="tokeni.E003"))
-    return problems
+    return problems + _problems_of_key_encryption_key()
+
+
+def _problems_of_key_encryption_key() -> list[CheckMessage]:
+    """None of a process that was given none: only the worker of the tokens queue needs one."""
+    if not (settings.KEY_ENCRYPTION_KEY_FILE or settings.KEY_ENCRYPTION_KEY):
+        return []
+    try:
+        read_key_encryption_keys()
+    except KeyEncryptionKeyMissing as error:
+        return [Error(f"KEY_ENCRYPTION_KEY_FILE or KEY_ENCRYPTION_KEY: {error}", id="tokeni.E003")]
+    if settings.KEY_ENCRYPTION_KEY_FILE and Path(settings.KEY_ENCRYPTION_KEY_FILE).stat().st_mode & _OTHERS:
+        # A warning: in a container the mode of a mounted file often says nothing about who can reach it.
+        return [Notice("others can read or change the file of the key-encryption key", id="tokeni.W002")]
+    return []

@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -36,7 +37,7 @@ class Child:
             cwd=settings.BASE_DIR,  # children find our packages there, wherever `up` was called from
             stdout=2,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- `up` has no threads
+            preexec_fn=_before_start,  # noqa: PLW1509 -- `up` has no threads
         )
 
     @property
@@ -84,7 +85,10 @@ class Supervisor:
                 process.wait()
 
 
-def _die_with_parent() -> None:
-    """Linux ends the child when this process is killed without a chance to end it."""
+def _before_start() -> None:
+    """In the child: no core dump, which would hold what is secret in its memory; and Linux ends it when this process is
+    killed without a chance to end it.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if os.uname().sysname == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from tests.support.servers import PostgresServer
 
 ENTRYPOINT = ROOT / "docker" / "entrypoint.sh"
 WAIT_SECONDS = 30.0
-KEY_FILE = "KEY_ENCRYPTION_KEY_FILE"
+KEY_FILE, KEY = "KEY_ENCRYPTION_KEY_FILE", "KEY_ENCRYPTION_KEY"
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def environment(tmp_path: Path, postgres: PostgresServer, redis: Server) -> dict
         "TMPDIR": str(tmp_path),
     }
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    settings = settings_for_tests(tmp_path, addresses)
+    settings = settings_for_tests(tmp_path, addresses) | {KEY: secrets.token_hex(32)}
     return settings | {"TOKENI_MODE": "production", "PUBLIC_BASE_URL": f"http://{addresses['BIND']}", "PATH": path}
 
 
@@ -80,8 +81,16 @@ def status_of(url: str) -> int:
 
 
 def was_given_key(process: subprocess.Popen[bytes]) -> bool:
-    """Whether the program that the entry point became was started with the key's setting."""
-    return f"\0{KEY_FILE}=".encode() in b"\0" + Path(f"/proc/{process.pid}/environ").read_bytes()
+    """Whether the program that the entry point became was started with either of the key's settings."""
+    names = {pair.partition("=")[0] for pair in Path(f"/proc/{process.pid}/environ").read_text().split("\0")}
+    assert len(names & {KEY_FILE, KEY}) != 1, "both or none"
+    return KEY in names
+
+
+def may_leave_a_core_dump(process: subprocess.Popen[bytes]) -> bool:
+    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+    (line,) = [line for line in limits if line.startswith("Max core file size")]
+    return line.split()[4:6] != ["0", "0"]
 
 
 def tasks_done(environment: dict[str, str], queue: Queue) -> dict[str, int]:
@@ -116,12 +125,24 @@ def test_entrypoint_beat_wakes_each_worker_and_only_tokens_has_the_key(environme
         for queue, worker in workers.items():
             wait_until(lambda: tasks_done(environment, queue), worker)  # noqa: B023
             assert was_given_key(worker) == (queue == Queue.TOKENS)
+            assert not may_leave_a_core_dump(worker)
             assert run(environment, "ping", queue).returncode == 0
         assert beat.poll() is None
         assert not was_given_key(beat)
         for process in (beat, *workers.values()):
             process.send_signal(signal.SIGTERM)
     assert run(environment, "ping", Queue.TOKENS).returncode != 0
+
+
+@pytest.mark.parametrize("given", [{KEY_FILE: "/nowhere"}, {KEY_FILE: "", KEY: "0123456789abcdef"}], ids=list)
+def test_entrypoint_starts_no_tokens_worker_with_a_key_that_is_none(
+    environment: dict[str, str], given: dict[str, str]
+) -> None:
+    done = run(environment | given, "worker", "tokens")
+
+    assert done.returncode == 1
+    assert "tokeni.E003" in done.stderr
+    assert "0123456789abcdef" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -160,6 +181,7 @@ def test_compose_gives_the_key_to_the_tokens_worker_alone() -> None:
     with_setting = {name for name, service in own_services().items() if service["environment"][KEY_FILE]}
 
     assert with_secret == with_setting == {"worker-tokens"}
+    assert {service["environment"][KEY] for service in own_services().values()} == {""}
     assert own_services()["worker-tokens"]["command"] == ["worker", "tokens"]
 
 

@@ -158,6 +158,7 @@ def test_up_from_another_folder_serves(product: Product) -> None:
         (["up"], {"HOOK_SECRETS": ""}, "HOOK_SECRETS"),
         (["up"], {"HOOK_SECRETS": "0123456789abcdef"}, "HOOK_SECRETS"),
         (["up"], {KEY_FILE: "/nowhere/key"}, KEY_FILE),
+        (["up"], {KEY_FILE: "", "KEY_ENCRYPTION_KEY": "0123456789abcdef"}, "KEY_ENCRYPTION_KEY"),
     ],
 )
 def test_production_refuses_and_names_what_it_refuses(

@@ -3,6 +3,7 @@
 import secrets
 import traceback
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,21 @@ from vending.keys.errors import (
     VendingKeyDamaged,
     VendingKeyMissing,
     VendingKeyRefused,
+    VendingKeyStopped,
 )
+from vending.keys.key_encryption import KeyEncryptionKey, read_key_encryption_keys
 from vending.keys.models import VendingKey
 from vending.keys.queries import list_vending_keys
 from vending.keys.services import KeyAttributes, OpenVendingKey, check_value_of, load_vending_key, open_vending_key
-from vending.sts.errors import KeyAttributeInvalid
+from vending.sts.errors import KeyAttributeInvalid, VendingKeyParityWrong
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 OWN_KEY = bytes(range(20))
+DES_KEY = bytes.fromhex("0123456789abcdef")
+ACT, IUT = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, 12, 30, tzinfo=UTC)
 DKGA2 = replace(KEY, dkga=2)
+LIMITED = replace(KEY, active_from_at=ACT, issue_until_at=IUT)
+OPENED = OpenVendingKey(secret=OWN_KEY, base_date="14", dkga=4, ken=255, check_value=check_value_of(OWN_KEY))
 
 
 def load(secret: bytes = OWN_KEY, attributes: KeyAttributes = KEY, nonce: bytes = bytes(12)) -> VendingKey:
@@ -48,20 +55,83 @@ def refusal_of(error: type[DomainError], secret: bytes = OWN_KEY, attributes: Ke
 
 def test_key_that_was_loaded_opens_with_what_it_is_for() -> None:
     row = load(nonce=bytes(range(12)))
-    vending_key = opened()
-    assert vending_key == OpenVendingKey(secret=OWN_KEY, base_date="14", dkga=4, ken=255)
+    assert opened() == OPENED
     assert (row.check_value, row.loaded_at, len(row.sealed)) == (check_value_of(OWN_KEY), NOW, 12 + 16 + 20)
     assert bytes(row.sealed)[:12] == bytes(range(12))
+    assert row.sealed_by == read_key_encryption_keys()[0].fingerprint
 
 
-def test_key_of_dkga_2_has_eight_octets() -> None:
-    load(OWN_KEY[:8], DKGA2)
-    assert (opened().secret, opened().dkga) == (OWN_KEY[:8], 2)
+def test_key_with_act_and_iut_opens_with_them() -> None:
+    load(attributes=LIMITED)
+    assert opened() == replace(OPENED, active_from_at=ACT, issue_until_at=IUT)
+    nairobi = timezone(timedelta(hours=3))
+    again = replace(LIMITED, active_from_at=ACT.astimezone(nairobi), issue_until_at=IUT.astimezone(nairobi))
+    assert load(attributes=again).pk == VendingKey.objects.get().pk
+    assert str(again) == str(LIMITED)
 
 
 @pytest.mark.parametrize(
-    ("length", "dkga"), [(0, 4), (8, 4), (16, 4), (19, 4), (21, 4), (20, 2), (20, 1), (20, 3), (16, 3)]
+    ("limits", "field"),
+    [
+        ({"active_from_at": datetime(2026, 1, 1)}, "active_from_at"),  # noqa: DTZ001
+        ({"issue_until_at": datetime(2026, 1, 1)}, "active_from_at"),  # noqa: DTZ001
+        ({"active_from_at": IUT, "issue_until_at": IUT}, "issue_until_at"),
+        ({"active_from_at": IUT, "issue_until_at": ACT}, "issue_until_at"),
+    ],
+    ids=["act-without-zone", "iut-without-zone", "no-time-between", "iut-before-act"],
 )
+def test_key_with_impossible_moments_is_refused(limits: dict[str, datetime], field: str) -> None:
+    assert refusal_of(VendingKeyRefused, attributes=KeyAttributes(**(vars(KEY) | limits))).field == field
+
+
+def test_key_that_an_earlier_version_sealed_opens_under_any_key_encryption_key_of_the_process(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """It authenticated six attributes and did not say who had sealed it."""
+    load()
+    VendingKey.objects.update(sealed_by="")
+    assert str(KEY) == "201457|1|2|14|4|255"
+    assert opened() == OPENED
+    path = tmp_path / "keys"
+    path.write_text(secrets.token_hex(32) + "\n" + Path(settings.KEY_ENCRYPTION_KEY_FILE).read_text())
+    settings.KEY_ENCRYPTION_KEY_FILE = str(path)
+    assert opened() == OPENED
+    path.write_text(secrets.token_hex(32) + "\n" + secrets.token_hex(32))
+    with pytest.raises(VendingKeyDamaged):
+        opened()
+
+
+@pytest.mark.parametrize(
+    ("dkga", "secret", "check_value"),
+    [
+        (1, DES_KEY, "d5d44f"),
+        (2, DES_KEY, "d5d44f"),
+        (3, DES_KEY + DES_KEY[::-1], "8b913f"),
+        (3, DES_KEY * 2, "d5d44f"),
+    ],
+)
+def test_des_key_has_the_customary_check_value_and_no_attribute_of_a_longer_one(
+    dkga: int, secret: bytes, check_value: str
+) -> None:
+    row = load(secret, replace(KEY, dkga=dkga))
+    assert (opened().secret, opened().dkga, row.check_value) == (secret, dkga, check_value)
+
+
+@pytest.mark.parametrize(("dkga", "length"), [(1, 8), (2, 8), (3, 16)])
+def test_des_key_with_wrong_parity_is_refused(dkga: int, length: int) -> None:
+    right = (DES_KEY + DES_KEY[::-1])[:length]
+    for place in (0, length - 1):
+        wrong = bytes(octet ^ (index == place) for index, octet in enumerate(right))
+        refusal_of(VendingKeyParityWrong, wrong, replace(KEY, dkga=dkga))
+    assert load(right, replace(KEY, dkga=dkga)).dkga == dkga
+
+
+@pytest.mark.parametrize("dkga", [0, 5])
+def test_key_of_a_dkga_that_does_not_exist_is_refused(dkga: int) -> None:
+    assert refusal_of(VendingKeyRefused, attributes=replace(KEY, dkga=dkga)).field == "dkga"
+
+
+@pytest.mark.parametrize(("length", "dkga"), [(0, 4), (8, 4), (16, 4), (19, 4), (21, 4), (20, 2), (20, 1), (20, 3)])
 def test_key_whose_length_does_not_fit_is_refused(length: int, dkga: int) -> None:
     error = refusal_of(VendingKeyRefused, bytes(range(length)), replace(KEY, dkga=dkga))
     assert (str(error), error.field) == (f"wrong length for DKGA{dkga:02d}", "secret")
@@ -85,14 +155,19 @@ def test_key_loaded_again_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("secret", "attributes"),
-    [(OWN_KEY[::-1], KEY), (OWN_KEY, replace(KEY, base_date="35")), (OWN_KEY, replace(KEY, ken=200))],
-    ids=["other-key", "other-base-date", "other-ken"],
+    [
+        (OWN_KEY[::-1], KEY),
+        (OWN_KEY, replace(KEY, base_date="35")),
+        (OWN_KEY, replace(KEY, ken=200)),
+        (OWN_KEY, LIMITED),
+    ],
+    ids=["other-key", "other-base-date", "other-ken", "other-moments"],
 )
 def test_second_key_for_the_same_name_is_refused(secret: bytes, attributes: KeyAttributes) -> None:
     load()
     error = refusal_of(VendingKeyRefused, secret, attributes)
     assert str(error) == "another vending key is loaded for this SGC, KRN and KT"
-    assert opened() == OpenVendingKey(secret=OWN_KEY, base_date="14", dkga=4, ken=255)
+    assert opened() == OPENED
 
 
 def test_key_for_another_revision_stands_beside_it() -> None:
@@ -107,11 +182,22 @@ def test_key_for_another_revision_stands_beside_it() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"sgc": "201458"}, {"krn": 2}, {"kt": 1}, {"base_date": "35"}, {"dkga": 2}, {"ken": 254}],
+    [
+        {"sgc": "201458"},
+        {"krn": 2},
+        {"kt": 1},
+        {"base_date": "35"},
+        {"dkga": 2},
+        {"ken": 254},
+        {"active_from_at": None},
+        {"active_from_at": ACT + timedelta(microseconds=1)},
+        {"issue_until_at": None},
+        {"active_from_at": None, "issue_until_at": ACT},
+    ],
     ids="-".join,
 )
 def test_key_whose_row_was_given_other_attributes_does_not_open(change: dict[str, object]) -> None:
-    row = load()
+    row = load(attributes=LIMITED)
     VendingKey.objects.update(**change)
     row.refresh_from_db()
     with pytest.raises(VendingKeyDamaged, match="does not open"), open_vending_key(sgc=row.sgc, krn=row.krn, kt=row.kt):
@@ -135,11 +221,14 @@ def test_key_with_one_bit_changed_does_not_open(place: int) -> None:
         opened()
 
 
-def test_key_under_another_key_encryption_key_does_not_open(settings: Settings, tmp_path: Path) -> None:
-    load()
+def test_key_under_another_key_encryption_key_waits_for_the_right_one(settings: Settings, tmp_path: Path) -> None:
+    sealed_by = load().sealed_by
     other = tmp_path / "other"
     other.write_text(secrets.token_hex(32))
     settings.KEY_ENCRYPTION_KEY_FILE = str(other)
+    with pytest.raises(KeyEncryptionKeyMissing, match=f"^this process has not the key-encryption key {sealed_by}$"):
+        opened()
+    VendingKey.objects.update(sealed_by=read_key_encryption_keys()[0].fingerprint)
     with pytest.raises(VendingKeyDamaged):
         opened()
 
@@ -147,7 +236,7 @@ def test_key_under_another_key_encryption_key_does_not_open(settings: Settings, 
 def test_process_without_a_key_encryption_key_neither_loads_nor_opens(settings: Settings) -> None:
     load()
     settings.KEY_ENCRYPTION_KEY_FILE = ""
-    with pytest.raises(KeyEncryptionKeyMissing, match="not set in this process") as refusal:
+    with pytest.raises(KeyEncryptionKeyMissing, match="is set in this process") as refusal:
         opened()
     assert refusal.value.retryable
     refusal_of(KeyEncryptionKeyMissing, attributes=replace(KEY, krn=2))
@@ -156,15 +245,16 @@ def test_process_without_a_key_encryption_key_neither_loads_nor_opens(settings: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read, or is not hex"),
-        (b"", "is not 32 octets"),
-        (b"ab" * 31, "is not 32 octets"),
-        (b"ab" * 33, "is not 32 octets"),
-        (b"ab" * 16, "is not 32 octets"),
-        (b"xy" * 32, "cannot be read, or is not hex"),
-        (b"\xff\xfe" * 32, "cannot be read, or is not hex"),
+        (None, "the key-encryption key file cannot be read, or is no text"),
+        (b"\xff\xfe" * 32, "the key-encryption key file cannot be read, or is no text"),
+        (b" \n", "the key-encryption key is empty"),
+        (b"ab" * 31, "key-encryption key 1 is not 64 hexadecimal digits"),
+        (b"ab" * 33, "key-encryption key 1 is not 64 hexadecimal digits"),
+        (b"xy" * 32, "key-encryption key 1 is not 64 hexadecimal digits"),
+        (b"ab" * 32 + b"\n" + b"ab" * 16, "key-encryption key 2 is not 64 hexadecimal digits"),
+        (b"# one\n" + b"ab" * 32, "key-encryption key 1 is not 64 hexadecimal digits"),
     ],
-    ids=["no-file", "empty", "short", "long", "half", "no-hex", "no-text"],
+    ids=["no-file", "no-text", "empty", "short", "long", "no-hex", "second-short", "comment"],
 )
 def test_key_encryption_key_that_is_none_is_told_without_its_content(
     settings: Settings, tmp_path: Path, content: bytes | None, message: str
@@ -173,16 +263,36 @@ def test_key_encryption_key_that_is_none_is_told_without_its_content(
     if content is not None:
         path.write_bytes(content)
     settings.KEY_ENCRYPTION_KEY_FILE = str(path)
-    error = refusal_of(KeyEncryptionKeyMissing)
-    assert str(error) in (f"the key-encryption key {message}", f"the key-encryption key file {message}")
+    assert str(refusal_of(KeyEncryptionKeyMissing)) == message
 
 
-def test_key_encryption_key_may_end_with_a_line_end(settings: Settings, tmp_path: Path) -> None:
+def test_key_encryption_key_may_stand_in_the_environment_and_the_file_wins(settings: Settings, tmp_path: Path) -> None:
     load()
-    path = tmp_path / "key"
-    path.write_text(Path(settings.KEY_ENCRYPTION_KEY_FILE).read_text() + "\n")
-    settings.KEY_ENCRYPTION_KEY_FILE = str(path)
-    assert opened().secret == OWN_KEY
+    path, text = settings.KEY_ENCRYPTION_KEY_FILE, Path(settings.KEY_ENCRYPTION_KEY_FILE).read_text()
+    settings.KEY_ENCRYPTION_KEY_FILE, settings.KEY_ENCRYPTION_KEY = "", f" {text.upper()}\n"
+    assert opened() == OPENED
+    settings.KEY_ENCRYPTION_KEY = secrets.token_hex(32) + " " + text
+    assert opened() == OPENED
+    settings.KEY_ENCRYPTION_KEY_FILE = str(tmp_path / "none")
+    with pytest.raises(KeyEncryptionKeyMissing):
+        opened()
+    settings.KEY_ENCRYPTION_KEY_FILE, settings.KEY_ENCRYPTION_KEY = path, "nonsense"
+    assert opened() == OPENED
+
+
+def test_key_encryption_key_shows_a_fingerprint_and_no_octet() -> None:
+    kek, other = KeyEncryptionKey(bytes(range(32))), KeyEncryptionKey(bytes(range(1, 33)))
+    assert repr(kek) == "KeyEncryptionKey()"
+    assert (len(kek.fingerprint), len({kek.fingerprint, other.fingerprint})) == (12, 2)
+    assert kek.fingerprint not in kek.octets.hex()
+
+
+def test_stopped_key_is_not_opened() -> None:
+    load()
+    VendingKey.objects.update(stopped_at=NOW, stopped_reason="verify_failed")
+    with pytest.raises(VendingKeyStopped, match=r"^the vending key of SGC 201457, KRN 1, KT 2 is stopped: ") as refusal:
+        opened()
+    assert refusal.value.retryable
 
 
 @pytest.mark.parametrize(
@@ -200,7 +310,7 @@ def test_published_key_is_refused_in_production(
     settings.IS_PRODUCTION = True
     error = refusal_of(PublishedTestKeyRefused, published, attributes)
     assert error.code == "published_test_key_refused"
-    load(bytes(len(published)), attributes)
+    load(b"\x01" * len(published), attributes)
 
 
 def test_published_key_that_is_there_is_not_opened_in_production(settings: Settings) -> None:

@@ -8,7 +8,8 @@ from Crypto.Cipher import AES
 
 from vending.keys.errors import VendingKeyDamaged
 
-_NONCE, _TAG = 12, 16
+NONCE_OCTETS = 12
+_TAG_OCTETS = 16
 
 
 def seal(secret: bytes, *, key_encryption_key: bytes, attributes: str, nonce: bytes) -> bytes:
@@ -21,7 +22,8 @@ def seal(secret: bytes, *, key_encryption_key: bytes, attributes: str, nonce: by
 
 def unseal(sealed: bytes, *, key_encryption_key: bytes, attributes: str) -> bytes:
     """Raises `VendingKeyDamaged` unless key, attributes and octets are those that were sealed."""
-    nonce, tag, ciphertext = sealed[:_NONCE], sealed[_NONCE : _NONCE + _TAG], sealed[_NONCE + _TAG :]
+    nonce, rest = sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:]
+    tag, ciphertext = rest[:_TAG_OCTETS], rest[_TAG_OCTETS:]
     try:
         cipher = AES.new(key_encryption_key, AES.MODE_GCM, nonce=nonce)
         cipher.update(attributes.encode())

@@ -85,8 +85,8 @@ class Command(BaseCommand):
 
 
 def ensure_demo_key_encryption_key() -> None:
-    """In demo the key-encryption key is made in the data folder when no file is named."""
-    if settings.KEY_ENCRYPTION_KEY_FILE:
+    """In demo the key-encryption key is made in the data folder when none was given."""
+    if settings.KEY_ENCRYPTION_KEY_FILE or settings.KEY_ENCRYPTION_KEY:
         return
     settings.KEY_ENCRYPTION_KEY_FILE = str(demo_key_encryption_key_file())
 

@@ -26,7 +26,8 @@ from gateway.queues import Queue
 
 _READY_SECONDS = 60
 _POLL_SECONDS = 0.05
-_SECRET_OF_TOKENS_WORKER = "KEY_ENCRYPTION_KEY_FILE"  # noqa: S105 -- the name of a variable
+# What the worker of the tokens queue alone is given: a path, or the key itself.
+_KEY_FILE, _KEY = "KEY_ENCRYPTION_KEY_FILE", "KEY_ENCRYPTION_KEY"
 _CELERY = ["-m", "celery", "--quiet", "-A", "gateway.celery"]
 
 
@@ -62,16 +63,15 @@ class Command(BaseCommand):
         environment = dict(os.environ)
         # Children run in the checkout: paths that were relative to where `up` was called from are made whole.
         environment["TOKENI_DATA_DIR"] = str(settings.TOKENI_DATA_DIR)
-        token_key_file = environment.pop(_SECRET_OF_TOKENS_WORKER, "")
-        token_key_file = token_key_file and str(Path(token_key_file).resolve())
-        if not token_key_file and not settings.IS_PRODUCTION:
-            token_key_file = str(demo_key_encryption_key_file())
+        if tables := environment.get("STS_EA07_TABLES"):
+            environment["STS_EA07_TABLES"] = str(Path(tables).resolve())
+        for_tokens = _taken_for_tokens_worker(environment)
         if not settings.BROKER_URL:
             environment["BROKER_URL"] = _start_broker(supervisor, environment)
         environment.setdefault("PUBLIC_BASE_URL", f"http://{bind}")
         environment.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
         web = Child("web", web_arguments(bind), environment)
-        with_key = environment | ({_SECRET_OF_TOKENS_WORKER: token_key_file} if token_key_file else {})
+        with_key = environment | for_tokens
         workers = [
             Child(
                 "worker tokens", worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key
@@ -86,6 +86,16 @@ class Command(BaseCommand):
         pids = {"web": web.pid, "workers": [worker.pid for worker in workers], "beat": beat.pid}
         self.stdout.write(json.dumps({"event": "ready", "url": url, "pids": pids}))
         self.stdout.flush()
+
+
+def _taken_for_tokens_worker(environment: dict[str, str]) -> dict[str, str]:
+    """The key-encryption key, taken out of `environment`. The file wins; in demo one is made when none was given."""
+    file, value = environment.pop(_KEY_FILE, ""), environment.pop(_KEY, "")
+    if file:
+        return {_KEY_FILE: str(Path(file).resolve())}
+    if value:
+        return {_KEY: value}
+    return {} if settings.IS_PRODUCTION else {_KEY_FILE: str(demo_key_encryption_key_file())}
 
 
 def _raise_stop(number: int, frame: object) -> None:  # noqa: ARG001 -- the shape of a signal handler

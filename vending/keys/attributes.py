@@ -1,0 +1,90 @@
+"""What a vending key is for, and what may be told of it: values without an octet of the key (pure; no Django)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from vending.keys.errors import VendingKeyRefused
+from vending.sts.base_dates import BaseDate
+from vending.sts.identifiers import KeyExpiryNumber, KeyRevisionNumber, KeyType, SupplyGroupCode
+
+# A TID has 24 bits; the KEN limits the upper 8 of them.
+_MINUTES_OF_ONE_KEN = 1 << 16
+
+
+@dataclass(frozen=True)
+class KeyAttributes:
+    """What a vending key is for. `base_date` is "93", "14" or "35"; `ken` 255 never expires.
+
+    `active_from_at` is the key's ACT and `issue_until_at` its IUT, both with a time zone; None is no limit.
+    """
+
+    sgc: str
+    krn: int
+    kt: int
+    base_date: str
+    dkga: int
+    ken: int
+    active_from_at: datetime | None = None
+    issue_until_at: datetime | None = None
+
+    def __str__(self) -> str:
+        """What is authenticated with a sealed key. ACT and IUT stand in it when they are set, and only then."""
+        parts = [self.sgc, str(self.krn), str(self.kt), self.base_date, str(self.dkga), str(self.ken)]
+        parts += [
+            f"{name} {moment.astimezone(UTC).isoformat()}"
+            for name, moment in (("act", self.active_from_at), ("iut", self.issue_until_at))
+            if moment
+        ]
+        return "|".join(parts)
+
+    @property
+    def name(self) -> str:
+        return f"SGC {self.sgc}, KRN {self.krn}, KT {self.kt}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyDescription:
+    """One vending key as a security module tells of it. `check_value`: hexadecimal digits, no secret.
+
+    `is_verified` is False when no public vector covers the key's DKGA or KT: it sells nothing. `is_published` says that
+    the key is printed in test documents, as far as its check value tells. `sealed_by` names the key-encryption key.
+    """
+
+    sgc: str
+    krn: int
+    kt: int
+    base_date: str
+    dkga: int
+    ken: int
+    check_value: str
+    active_from_at: datetime | None
+    issue_until_at: datetime | None
+    stopped_at: datetime | None
+    stopped_reason: str
+    is_verified: bool
+    is_published: bool
+    sealed_by: str = ""
+
+    @property
+    def last_tid_at(self) -> datetime:
+        """The last minute that KEN and base date allow a token to be made for."""
+        return last_tid_at(self.base_date, self.ken)
+
+
+def last_tid_at(base_date: str, ken: int) -> datetime:
+    """The moment of the last TID under this base date whose upper 8 bits do not exceed the KEN."""
+    return BaseDate.of(base_date).starts_at + timedelta(minutes=(ken + 1) * _MINUTES_OF_ONE_KEN - 1)
+
+
+def check_attributes(attributes: KeyAttributes) -> None:
+    """Each by its own rule of the standard (`KeyAttributeInvalid` names the field); ACT before IUT, with zones."""
+    SupplyGroupCode(attributes.sgc)
+    KeyRevisionNumber(attributes.krn)
+    KeyType.of(attributes.kt)
+    BaseDate.of(attributes.base_date)
+    KeyExpiryNumber(attributes.ken)
+    begin, end = attributes.active_from_at, attributes.issue_until_at
+    if any(moment is not None and moment.tzinfo is None for moment in (begin, end)):
+        raise VendingKeyRefused("ACT and IUT are moments with a time zone", field="active_from_at")
+    if begin and end and begin >= end:
+        raise VendingKeyRefused("ACT is not before IUT", field="issue_until_at")
