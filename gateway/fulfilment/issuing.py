@@ -5,22 +5,21 @@ No transaction is open while the module works. What is compared comes from the d
 alone, never from what was handed to the module.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 from gateway.failpoints import Failpoint, reach
 from vending.kernel.errors import DomainError
-from vending.security.ports import (
-    CreditRequest,
-    DecodedToken,
-    MeterKeyFacts,
-    SecurityModule,
-    SecurityModuleUnavailable,
-    VerifyRequest,
-)
+from vending.keys.errors import VendingKeyStopped
+from vending.keys.queries import check_may_issue
+from vending.security.answers import check_complete, wrong_field_of
+from vending.security.ports import CreditRequest, Made, SecurityModule, SecurityModuleUnavailable
 from vending.sts.amounts import tenths_of
-from vending.tokens.models import Token
+from vending.sts.base_dates import BaseDate
+from vending.sts.tid import moment_of
+from vending.tokens.errors import VerifyFailed
 from vending.tokens.services import store_digits
-from vending.vends.errors import VerifyFailed
+from vending.tokens.verifying import key_facts_of, verify_tokens
 from vending.vends.models import Vend
 from vending.vends.queries import list_vends_with_tokens
 
@@ -28,67 +27,116 @@ Outcomes = dict[int, DomainError | None]
 
 
 def issue(vend_ids: Sequence[int], module: SecurityModule) -> Outcomes:
-    """For each of these vends that has a token: None when its stored digits are right, else what stands in the way."""
+    """For each of these vends that has a token: None when its stored digits are right, else what stands in the way.
+
+    One `VerifyFailed` under a vending key holds every vend of that key in the batch: nobody knows yet what else is
+    wrong with it. Idempotent: digits that are stored are never asked for again.
+    """
     vends = [vend for vend in list_vends_with_tokens(vend_ids) if hasattr(vend.authority, "token")]
     if not vends:
         return {}
+    outcomes = {vend.pk: _refusal_of_key(vend) for vend in vends}
+    outcomes |= _make([vend for vend in _open(vends, outcomes) if not vend.authority.token.digits], module)
+    reach(Failpoint.DIGITS_STORED)
+    outcomes |= _verify(_open(vends, outcomes), module)
+    return outcomes | _hold_neighbours(vends, outcomes)
+
+
+def _open(vends: Sequence[Vend], outcomes: Outcomes) -> list[Vend]:
+    return [vend for vend in vends if outcomes[vend.pk] is None]
+
+
+def _refusal_of_key(vend: Vend) -> DomainError | None:
+    """What our own record of the vending key says, whatever the module knows of it: stopped, or not at this TID."""
+    token = vend.authority.token
     try:
-        outcomes = _make(vends, module)
-        reach(Failpoint.DIGITS_STORED)
-        return outcomes | _verify([vend.pk for vend in vends if outcomes[vend.pk] is None], module)
-    except SecurityModuleUnavailable as error:
-        return dict.fromkeys((vend.pk for vend in vends), error)
+        check_may_issue(token.vending_key, moment_of(token.tid, BaseDate.of(token.base_date)))
+    except DomainError as refusal:
+        return refusal
+    return None
 
 
 def _make(vends: Sequence[Vend], module: SecurityModule) -> Outcomes:
-    """Ask for the digits of those that have none, and store them."""
-    outcomes: Outcomes = {vend.pk: None for vend in vends}
-    bare = [vend for vend in vends if not vend.authority.token.digits]
-    if not bare:
-        return outcomes
-    answers = module.credit([_credit_request(vend) for vend in bare])
+    """Get the digits of these, which have none, and store them."""
+    if not vends:
+        return {}
+    try:
+        answers = _ask(vends, module)
+    except SecurityModuleUnavailable as error:
+        return dict.fromkeys((vend.pk for vend in vends), error)
     reach(Failpoint.MODULE_ANSWERED)
-    digits_of = {}
-    for vend, answer in zip(bare, answers, strict=True):
-        if isinstance(answer, DomainError):
-            outcomes[vend.pk] = answer
-        else:
-            digits_of[vend.authority.token.pk] = answer
-    store_digits(digits_of=digits_of)
-    return outcomes
+    outcomes: Outcomes = {}
+    made: dict[int, tuple[str, int | None]] = {}
+    for vend in vends:
+        answer = answers[vend.pk]
+        outcomes[vend.pk] = answer if isinstance(answer, DomainError) else _fault(vend, answer, module)
+        if isinstance(answer, Made) and outcomes[vend.pk] is None:
+            made[vend.authority.token.pk] = (answer.digits[0], answer.tid if module.keeps_own_tids else None)
+    refused = store_digits(made=made)
+    return outcomes | {vend.pk: refused[pk] for vend in vends if (pk := vend.authority.token.pk) in refused}
 
 
-def _verify(vend_ids: Sequence[int], module: SecurityModule) -> Outcomes:
-    """Read the vends again and decode what is stored for them."""
-    vends = list_vends_with_tokens(vend_ids)
-    requests = [VerifyRequest(_key_facts(vend), vend.authority.token.digits) for vend in vends]
-    answers = module.verify(requests) if requests else []
-    return {vend.pk: _difference(vend, answer) for vend, answer in zip(vends, answers, strict=True)}
+def _ask(vends: Sequence[Vend], module: SecurityModule) -> dict[int, Made | DomainError]:
+    """What the module made for each. What it may have made before is fetched, not made again: a lost answer has cost a
+    certified module a TID and a piece of its limit.
+    """
+    answers: dict[int, Made | DomainError] = {}
+    again = [vend for vend in vends if vend.attempts]  # claimed by a sweep: somebody may have asked before
+    if again:
+        replayed = module.replay([_request_id(vend) for vend in again])
+        check_complete(module, asked=len(again), answers=replayed)
+        answers |= {vend.pk: made for vend, made in zip(again, replayed, strict=True) if made}
+    rest = [vend for vend in vends if vend.pk not in answers]
+    if rest:
+        fresh = module.credit([_credit_request(vend) for vend in rest])
+        check_complete(module, asked=len(rest), answers=fresh)
+        answers |= {vend.pk: answer for vend, answer in zip(rest, fresh, strict=True)}
+    return answers
 
 
-def _difference(vend: Vend, answer: DecodedToken | DomainError) -> DomainError | None:
-    """The error of a token that is not what was sold, field by field."""
-    if isinstance(answer, DomainError):
-        return answer if answer.retryable else VerifyFailed(f"vend {vend.pk}: {answer.code}", field="digits")
-    token: Token = vend.authority.token
-    sold = {
-        "token_class": 0,
-        "subclass": token.subclass,
-        "tid": token.tid,
-        "rnd": token.rnd,
-        "amount_field": token.amount_field,
-    }
-    wrong = [name for name, value in sold.items() if getattr(answer, name) != value]
-    if tenths_of(answer.amount_field) != vend.energy_kwh_tenths:
+def _fault(vend: Vend, made: Made, module: SecurityModule) -> VerifyFailed | None:
+    """What is wrong with an answer before it is decoded; it is not stored then."""
+    token = vend.authority.token
+    wrong = wrong_field_of(made, module, tid=token.tid, check_value=token.vending_key.check_value)
+    return VerifyFailed(f"token {token.pk}: {wrong}", field=wrong) if wrong else None
+
+
+def _verify(vends: Sequence[Vend], module: SecurityModule) -> Outcomes:
+    """Decode what is stored for these, and read again what it was sold for."""
+    if not vends:
+        return {}
+    token_ids = [vend.authority.token.pk for vend in vends]
+    try:
+        verdicts = verify_tokens(token_ids, module)
+    except SecurityModuleUnavailable as error:
+        return dict.fromkeys((vend.pk for vend in vends), error)
+    sold = list_vends_with_tokens([vend.pk for vend in vends])
+    return {vend.pk: verdicts[vend.authority.token.pk] or _difference(vend) for vend in sold}
+
+
+def _difference(vend: Vend) -> VerifyFailed | None:
+    """A token that is what was ordered may still not be what was sold."""
+    token = vend.authority.token
+    wrong = [] if token.meter_id == vend.meter_id else ["meter"]
+    if token.amount_field >> 16 or tenths_of(token.amount_field) != vend.energy_kwh_tenths:
         wrong.append("energy_kwh_tenths")
     return VerifyFailed(f"vend {vend.pk}: {', '.join(wrong)}", field=wrong[0]) if wrong else None
+
+
+def _hold_neighbours(vends: Sequence[Vend], outcomes: Outcomes) -> Outcomes:
+    lying = {vend.authority.token.vending_key_id for vend in vends if isinstance(outcomes[vend.pk], VerifyFailed)}
+    return {vend.pk: _stopped() for vend in _open(vends, outcomes) if vend.authority.token.vending_key_id in lying}
+
+
+def _stopped() -> VendingKeyStopped:
+    return VendingKeyStopped("another token under this vending key did not verify")
 
 
 def _credit_request(vend: Vend) -> CreditRequest:
     token = vend.authority.token
     return CreditRequest(
-        request_id=f"token-{token.pk}",
-        meter=_key_facts(vend),
+        request_id=_request_id(vend),
+        meter=key_facts_of(token, vend.meter),
         subclass=token.subclass,
         tid=token.tid,
         rnd=token.rnd,
@@ -96,14 +144,10 @@ def _credit_request(vend: Vend) -> CreditRequest:
     )
 
 
-def _key_facts(vend: Vend) -> MeterKeyFacts:
-    token, meter = vend.authority.token, vend.meter
-    vending_key = token.vending_key
-    return MeterKeyFacts(
-        meter_pan=meter.meter_pan,
-        ea=meter.ea,
-        sgc=vending_key.sgc,
-        krn=vending_key.krn,
-        kt=vending_key.kt,
-        ti=token.ti,
-    )
+def _request_id(vend: Vend) -> str:
+    """The name of a token at the module, from what never changes in its row. Not its number alone: after a restore of
+    the database a number comes again for another sale, while the module still remembers the first.
+    """
+    authority, token = vend.authority, vend.authority.token
+    facts = (authority.granted_at.isoformat(), token.meter_id, token.vending_key_id, token.rnd, token.amount_field)
+    return f"token-{token.pk}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"

@@ -67,6 +67,9 @@ class FakeFacts:
             return QuoteFacts(refusal=Refusal.TOO_MUCH, least_minor=self.least_minor, most_minor=self.most_minor)
         return self.quote
 
+    def can_sell(self, meter_id: int) -> bool:
+        return self.quote.refusal != Refusal.CANNOT_SELL
+
     def list_codes(self, meter_id: int) -> tuple[CodeFacts, ...]:
         return self.codes.get(meter_id, ())
 

@@ -22,6 +22,7 @@ from gateway.payments.ports import Door, Outcome, Payer, PaymentClaim
 from gateway.payments.queries import reference_in
 from gateway.payments.services import Accepted, confirm_payment, settle_prompt, start_purchase
 from gateway.webhooks.services import journal
+from vending.keys.models import VendingKey
 from vending.keys.services import KeyAttributes, load_vending_key, open_vending_key
 from vending.security.ports import SecurityModule
 from vending.security.software import SoftwareSecurityModule
@@ -33,6 +34,7 @@ from vending.tariffs.services import publish_tariff
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 ACTOR = "system:tests"
 VENDING_KEY = bytes.fromhex("abababababababab949494949494949401234567")
+DES_KEYS = bytes.fromhex("abababababababab4949494949494949")
 KEY = KeyAttributes(sgc="201457", krn=1, kt=2, base_date="14", dkga=4, ken=255)
 PRICES = Prices(
     price_per_kwh_minor=2000,
@@ -54,10 +56,11 @@ class World:
     other_meter: Meter
     module: SecurityModule
     now: datetime = NOW
+    look_ahead_minutes: int = 30
     receipts: count = field(default_factory=lambda: count(1))  # type: ignore[type-arg]
 
     def tools(self) -> Tools:
-        return Tools(module=self.module, clock=lambda: self.now, random_nibble=lambda: 5)
+        return Tools(self.module, lambda: self.now, lambda: 5, look_ahead_minutes=self.look_ahead_minutes)
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -154,7 +157,16 @@ def make_world() -> World:
     return World(site, meter, other, SoftwareSecurityModule(open_vending_key=open_vending_key))
 
 
-def add_meter(site: Site, body: str, owner: str, phone_e164: str, *, sgc: str = KEY.sgc) -> Meter:
+def load_key(**changes: object) -> VendingKey:
+    """A published vending key with the attributes of `KEY` but for these."""
+    attributes = KeyAttributes(**(vars(KEY) | changes))
+    secret = VENDING_KEY if attributes.dkga == 4 else DES_KEYS[: 16 if attributes.dkga == 3 else 8]
+    return load_vending_key(attributes=attributes, secret=secret, nonce=bytes(12), actor=ACTOR, now=NOW)
+
+
+def add_meter(
+    site: Site, body: str, owner: str, phone_e164: str, *, sgc: str = KEY.sgc, krn: int = KEY.krn, ea: int = 11
+) -> Meter:
     """An active meter whose owner has one linked phone."""
     phone = add_customer(name=owner, e164=phone_e164, msisdn_sha256=msisdn_sha256(phone_e164), actor=ACTOR, now=NOW)
     drn = body + luhn_digit(body)
@@ -163,9 +175,9 @@ def add_meter(site: Site, body: str, owner: str, phone_e164: str, *, sgc: str = 
         customer_id=phone.customer_id,
         drn=drn,
         meter_pan=str(MeterPan.from_entry(drn)),
-        ea=11,
+        ea=ea,
         sgc=sgc,
-        krn=KEY.krn,
+        krn=krn,
         kt=KEY.kt,
         ti=1,
     )
