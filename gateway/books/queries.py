@@ -20,6 +20,7 @@ from fleet.audit.models import AuditEntry
 from fleet.audit.queries import find_broken_seals
 from fleet.meters.lifecycle import MeterState
 from fleet.meters.models import Meter
+from gateway.books.stops import find_wrong_stops
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.ports import Door
@@ -380,6 +381,7 @@ _CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     find_unanswered_callbacks,
     find_wrong_states,
     find_altered_rows,
+    find_wrong_stops,
     find_wrong_vends,
     find_wrong_tokens,
     find_missing_tokens,

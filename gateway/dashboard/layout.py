@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from fleet.cases.queries import count_open_cases
 from fleet.sites.queries import find_first_timezone
 from gateway.clock import now
 from gateway.dashboard.words import PageClock
@@ -33,9 +34,11 @@ class NavItem(NamedTuple):
 NAVIGATION = (
     NavItem("today", "Today"),
     NavItem("stuck", "Stuck"),
+    NavItem("cases", "Cases"),
     NavItem("payments", "Payments"),
     NavItem("sales", "Sales"),
     NavItem("messages", "Messages"),
+    NavItem("keys", "Keys"),
 )
 
 
@@ -67,6 +70,7 @@ def show(
     frame = {
         "navigation": NAVIGATION,
         "nav": nav or page,
+        "open_cases": count_open_cases(clock.now),
         "clock": clock,
         "brand": settings.BRAND,
         "mode": "" if settings.IS_PRODUCTION else settings.TOKENI_MODE,

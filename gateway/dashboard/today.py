@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from gateway.dashboard import words
+from gateway.dashboard.keys import list_key_warnings
 from gateway.dashboard.layout import operators_only, read_clock, show
 from gateway.dashboard.queries import NO_MONEY, list_message_rows, list_money_facts, list_payment_rows, list_sale_rows
 from gateway.dashboard.words import BAD, BUSY, QUIET, PageClock
@@ -41,6 +42,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "today",
         {
             "counters": list_counters(clock),
+            "key_warnings": list_key_warnings(clock),
             "date": f"{midnight:%A %d %B %Y}",
             "payments": [row for row in list_payment_rows(clock, before_id=None, limit=ROWS) if row.at.at >= midnight],
             "sales": [row for row in list_sale_rows(clock, before_id=None, limit=ROWS) if row.at.at >= midnight],

@@ -6,7 +6,7 @@ Pages show at most the last three digits of a phone, also where a payer typed a 
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from gateway.payments.lifecycle import PaymentState
 from gateway.sms.lifecycle import LABELS as MESSAGE_LABELS
 from gateway.sms.lifecycle import MessageState
 from vending.kernel.money import format_energy, format_minor
+from vending.sts.base_dates import BaseDate
 from vending.vends.lifecycle import LABELS as VEND_LABELS
 from vending.vends.lifecycle import VendState
 
@@ -58,10 +59,32 @@ _KINDS = {
     "too_many_requests": "answer: too many requests",
 }
 _HELD_REASONS = {
+    "check_digit_wrong": "the check digit of the meter's number is wrong",
+    "ea07_tables_missing": "the operational tables of EA 07 are not installed",
+    "ea07_tables_refused": "the file of EA 07 tables is refused",
+    "key_change_needed": "the meter must be given a new key first",
+    "key_encryption_key_missing": "the worker was given no key-encryption key",
     "key_expired": "the vending key has expired for new tokens",
+    "key_type_not_allowed": "a key of this type sells no power",
+    "look_ahead_limit": "the meter's token identifiers are too far ahead of the clock: it goes on by itself",
+    "meter_blocked": "the meter is blocked",
+    "meter_number_invalid": "the meter's number is none of the standard",
+    "moment_out_of_range": "the clock of the machine is before the base date",
+    "published_test_key_refused": "the vending key is printed in public documents",
+    "security_module_limit_reached": "the security module wants its limit or licence topped up",
     "security_module_unavailable": "the security module does not answer",
     "tid_exhausted": "no token identifier is left under this base date",
+    "tid_outside_window": "the clock of the security module differs from ours",
+    "tid_refused": "the security module took a token identifier that another code has",
+    "unsupported_algorithm": "the meter's algorithm is not computed here",
+    "unverified_algorithm": "no published example proves this algorithm: it sells nothing",
+    "vending_key_damaged": "the sealed vending key does not open",
+    "vending_key_issue_ended": "the vending key may issue no more tokens (IUT)",
+    "vending_key_malformed": "the vending key has the wrong length",
     "vending_key_missing": "the vending key of this meter is not loaded",
+    "vending_key_not_active": "the vending key is not active yet (ACT)",
+    "vending_key_parity_wrong": "the vending key was mistyped: its parity is wrong",
+    "vending_key_stopped": "the vending key is stopped",
     "verify_failed": "the code made is not what was sold",
 }
 
@@ -123,6 +146,16 @@ def age_words(seconds: int) -> str:
     if seconds < _DAY:
         return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02d} min"
     return f"{seconds // _DAY} d {seconds % _DAY // _HOUR} h"
+
+
+def day(at: datetime) -> str:
+    """A day of a key's life, which is counted in UTC: `24 Nov 2045`."""
+    return f"{at.astimezone(UTC):%d %b %Y}"
+
+
+def base_date(code: str) -> str:
+    """`14` is the base date of 2014."""
+    return f"{BaseDate.of(code).starts_at.year} ({code})"
 
 
 def money(minor: int, currency: str) -> str:

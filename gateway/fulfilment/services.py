@@ -46,11 +46,12 @@ _ACTOR = "system:fulfilment"
 
 @dataclass(frozen=True)
 class Tools:
-    """What the flow needs from outside: the module, a clock, a random nibble."""
+    """What the flow needs from outside: the module, a clock, a random nibble, and how far TIDs may be ahead."""
 
     module: SecurityModule
     clock: Callable[[], datetime]
     random_nibble: Callable[[], int]
+    look_ahead_minutes: int
 
 
 class Progress(NamedTuple):
@@ -135,6 +136,7 @@ def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
         orders=orders,
         meters={order.meter_id: meters[order.meter_id] for order in orders},
         random_nibble=tools.random_nibble,
+        look_ahead_minutes=tools.look_ahead_minutes,
         actor=_ACTOR,
         now=now,
     )
@@ -209,5 +211,9 @@ def _give_tokens(vend_ids: Sequence[int], tools: Tools) -> None:
     meter_ids = list_meters_of_tokenless(vend_ids)
     if meter_ids:
         resume_vends(
-            vend_ids=vend_ids, meters=lock_meters(meter_ids), random_nibble=tools.random_nibble, now=tools.clock()
+            vend_ids=vend_ids,
+            meters=lock_meters(meter_ids),
+            random_nibble=tools.random_nibble,
+            look_ahead_minutes=tools.look_ahead_minutes,
+            now=tools.clock(),
         )

@@ -1,6 +1,7 @@
 """Celery's entry to the flow."""
 
 from celery import shared_task
+from django.conf import settings
 
 from fleet.audit.services import seal_entries
 from gateway.chance import random_nibble
@@ -35,4 +36,9 @@ def seal_audit() -> None:
 
 
 def _tools() -> Tools:
-    return Tools(module=get_security_module(), clock=now, random_nibble=random_nibble)
+    return Tools(
+        module=get_security_module(),
+        clock=now,
+        random_nibble=random_nibble,
+        look_ahead_minutes=settings.TID_LOOK_AHEAD_MINUTES,
+    )

@@ -27,6 +27,7 @@ from gateway.payments.models import Payment
 from gateway.payments.ports import Outcome, PaymentClaim, PushOutcome, PushRequest, PushResult
 from gateway.payments.queries import find_meters, sha256_of
 from gateway.payments.registry import get_provider
+from vending.vends.queries import list_refusals
 
 LONGEST_REFERENCE = 12
 PUSH_TRIES = 4
@@ -57,8 +58,11 @@ def start_purchase(
     """A purchase that a customer has confirmed: an EXPECTED payment whose prompt is due now. Runs in the caller's
     transaction.
 
-    The account reference is the DRN where Daraja's twelve characters hold it, else a short one of ours.
+    The account reference is the DRN where Daraja's twelve characters hold it, else a short one of ours. A meter that
+    cannot be sold to now is refused with the reason (`vending.vends.selling`), and nothing is written.
     """
+    if refusal := list_refusals([meter], now)[meter.pk]:
+        raise refusal
     payment = Payment.objects.create(
         provider=provider,
         reference=meter.drn if len(meter.drn) <= LONGEST_REFERENCE else new_reference(),

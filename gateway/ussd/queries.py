@@ -21,7 +21,7 @@ from vending.sts.identifiers import MeterPan
 from vending.tariffs.errors import TariffMissing
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
-from vending.vends.queries import get_quote, list_last_vends
+from vending.vends.queries import get_quote, list_last_vends, list_refusals
 
 PRESETS_MAJOR = (50, 100, 200)
 CODES_SHOWN = 3
@@ -84,6 +84,9 @@ class PhoneFacts:
             least_minor=quote.least_minor,
             most_minor=quote.most_minor,
         )
+
+    def can_sell(self, meter_id: int) -> bool:
+        return list_refusals([self._meter(meter_id)], self._now)[meter_id] is None
 
     def list_codes(self, meter_id: int) -> tuple[CodeFacts, ...]:
         """Sales of a linked meter, and this phone's purchases for it that are not sales (yet), newest first."""

@@ -21,6 +21,7 @@ from gateway.ussd.models import UssdSession
 from gateway.ussd.ports import Hop, Screen, SessionEnded
 from gateway.ussd.queries import PhoneFacts
 from gateway.ussd.texts import render
+from vending.kernel.errors import DomainError
 
 PAYMENT_PROVIDER = "daraja"
 MOST_REPLAYED = 30
@@ -53,7 +54,10 @@ def answer_hop(*, provider: str, hop: Hop, new_reference: Callable[[], str], act
         if session and _is_old_news(session, hop):
             return Answered(Screen(session.last_reply, session.state != SessionState.OPEN))
         step = _step(session, hop, facts)
-        answered = _carry_out(step.effect, hop, provider, new_reference, actor, now)
+        try:
+            answered = _carry_out(step.effect, hop, provider, new_reference, actor, now)
+        except _RefusedMeanwhile:
+            step, answered = end("cannot_sell", facts, step.values), Answered(Screen("", False))
         screen = Screen(render(step.template, step.values), step.is_end)
         _store(session, provider, hop, step, screen, now)
     return Answered(screen, answered.payment_ids, answered.message_ids)
@@ -84,20 +88,27 @@ def _inputs(text: str) -> list[str]:
     return [typed for typed in text.split("*") if typed][:MOST_REPLAYED] or [text]
 
 
+class _RefusedMeanwhile(Exception):
+    """Sales to the meter ended between the making of the screen and the start of the purchase. Nothing was written."""
+
+
 def _carry_out(
     effect: Effect | None, hop: Hop, provider: str, new_reference: Callable[[], str], actor: str, now: datetime
 ) -> Answered:
     nothing = Screen("", False)
     if isinstance(effect, StartPurchase):
-        payment = start_purchase(
-            provider=PAYMENT_PROVIDER,
-            meter=get_meter(effect.meter_id),
-            payer_e164=hop.phone_e164,
-            amount_minor=effect.amount_minor,
-            new_reference=new_reference,
-            actor=actor,
-            now=now,
-        )
+        try:
+            payment = start_purchase(
+                provider=PAYMENT_PROVIDER,
+                meter=get_meter(effect.meter_id),
+                payer_e164=hop.phone_e164,
+                amount_minor=effect.amount_minor,
+                new_reference=new_reference,
+                actor=actor,
+                now=now,
+            )
+        except DomainError as refusal:
+            raise _RefusedMeanwhile from refusal
         return Answered(nothing, payment_ids=(payment.pk,))
     if isinstance(effect, ResendCodes):
         message_ids = resend_codes(

@@ -163,6 +163,8 @@ def _verdict(provider: PaymentProvider, claim: PaymentClaim, now: datetime) -> V
         refusal = get_quote(meter=meter, paid_minor=claim.amount_minor, now=now).refusal
     except DomainError:
         return Verdict.ACCEPT
+    if refusal == "cannot_sell":
+        return Verdict.OTHER
     return Verdict.BAD_AMOUNT if refusal else Verdict.ACCEPT
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [P6 P8 P24]`: one line for each ratio, all of them when none is named.
+"""`python -m tests.bench [P1 P2 P3 P4 P6 P8 P24]`: one line for each ratio, all of them when none is named.
 
 Baselines, not tests: a figure below its aim ends with 0 too. Only a measurement that did not work ends with 1.
 """
@@ -9,7 +9,9 @@ from tests.bench.ratios import MeasurementError
 from tests.support.processes import ServerFailedError
 from tests.support.programs import ServerMissingError
 
-NAMES = ("P6", "P8", "P24")
+CRYPTO = ("P1", "P2", "P3", "P4")
+SERVER = ("P6", "P8")
+NAMES = (*CRYPTO, *SERVER, "P24")
 
 
 def main(wanted: list[str]) -> None:
@@ -17,7 +19,8 @@ def main(wanted: list[str]) -> None:
         sys.exit(f"no measurement is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     names = [name for name in NAMES if name in (wanted or NAMES)]
     try:
-        _measure_server([name for name in names if name != "P24"])
+        _measure_crypto([name for name in names if name in CRYPTO])
+        _measure_server([name for name in names if name in SERVER])
         if "P24" in names:
             from tests.bench import p24
 
@@ -27,6 +30,15 @@ def main(wanted: list[str]) -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _measure_crypto(names: list[str]) -> None:
+    for name in names:
+        from tests.bench import crypto
+
+        _say(f"{name}: token arithmetic")
+        for ratio in crypto.MEASUREMENTS[name]():
+            print(ratio, flush=True)
 
 
 def _measure_server(names: list[str]) -> None:

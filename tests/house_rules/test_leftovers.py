@@ -26,7 +26,8 @@ WITH_KEYS: dict[str, str] = {
     "vending/keys/published.py": "the published test keys, so that production can refuse them",
     "gateway/management/commands/load_demo.py": "the published key that the demo site runs on",
     "vending/sts/known_answers.py": "published answers by which the security module tests itself",
-    "gateway/simulator/misty1.py": "the tables of RFC 2994",
+    "vending/sts/sta_tables.py": "the fingerprint of the operational EA07 tables",
+    "gateway/simulator/meter/misty1.py": "the tables of RFC 2994",
 }
 # Files in another script than ASCII, each with its reason.
 NOT_ASCII: dict[str, str] = {

@@ -14,6 +14,7 @@ from fleet.audit.services import seal_entries
 from fleet.meters.models import Meter
 from gateway.books.queries import list_differences
 from gateway.fulfilment.resending import resend_codes
+from gateway.fulfilment.services import allocate
 from gateway.payments.models import Payment
 from gateway.sms.lifecycle import MessageState
 from gateway.sms.locks import claim_message
@@ -25,9 +26,12 @@ from tests.support.committed import at_once, committed, committed_world
 from tests.support.fake_security_module import FakeSecurityModule
 from tests.support.tampering import drop_triggers, run_sql
 from tests.support.world import ACTOR, AMINA, NOW, World
+from vending.keys.models import VendingKey
+from vending.keys.stopping import start_vending_key, stop_vending_key
 from vending.ledger.models import LedgerEntry, LedgerLine
 from vending.tariffs.models import FixedFeeCharge
 from vending.tokens.models import Authority, MeterTid, Token
+from vending.tokens.services import store_digits
 from vending.vends.models import Vend
 
 __all__ = ["committed", "committed_world"]
@@ -313,6 +317,38 @@ def test_books_with_a_meter_that_nobody_registered_name_it(books: Ids) -> None:
             "differences: 2",
         ],
     )
+
+
+def test_books_of_a_stopped_key_with_sales_that_wait_and_of_a_started_one_are_true(books: Ids, world: World) -> None:
+    key_id, again = VendingKey.objects.get().pk, ("operator:1", "operator:2")
+    stop_vending_key(vending_key_id=key_id, reason="lost card", actor=ACTOR, now=NOW)
+    world.sell()
+    assert Vend.objects.filter(held_reason="vending_key_stopped").exists()
+    assert verify() == (0, ["differences: 0"])
+    start_vending_key(vending_key_id=key_id, actors=again, now=NOW)
+    assert verify() == (0, ["differences: 0"])
+    world.later(300)
+    world.resume()
+    assert not Vend.objects.filter(held_reason="vending_key_stopped").exists()
+    assert verify() == (0, ["differences: 0"])
+
+
+def test_books_of_tids_that_a_module_took_are_true(books: Ids, world: World) -> None:
+    allocate(payment_ids=[world.confirm().payment_id or 0], tools=world.tools())
+    token = Token.objects.get(digits="", meter=world.meter)
+    assert store_digits(made={token.pk: ("1" * 20, token.tid + 20)}) == {}
+    assert verify() == (0, ["differences: 0"])
+
+
+def test_books_with_a_key_started_or_stopped_by_hand_name_it(books: Ids) -> None:
+    key_id = VendingKey.objects.get().pk
+    VendingKey.objects.update(stopped_at=NOW, stopped_reason="mine")
+    said = f"vending_key:{key_id}: is stopped (mine), but no act made it so"
+    assert verify() == (1, [said, "differences: 1"])
+    VendingKey.objects.update(stopped_at=None, stopped_reason="")
+    stop_vending_key(vending_key_id=key_id, reason="lost card", actor=ACTOR, now=NOW)
+    VendingKey.objects.update(stopped_at=None, stopped_reason="")
+    assert verify() == (1, [f"vending_key:{key_id}: is not stopped, but no act made it so", "differences: 1"])
 
 
 def test_books_with_money_from_nowhere_name_the_entry(books: Ids) -> None:

@@ -27,7 +27,7 @@ FAKE_KENS = {("201457", 1, 2): 255}
 
 
 def virtual_meter(meter: Meter) -> VirtualMeter:
-    facts: dict[str, object] = {"drn": meter.drn, "meter_pan": meter.meter_pan, "ea": 11, "dkga": 4, "base": "14"}
+    facts: dict[str, object] = {"drn": meter.drn, "meter_pan": meter.meter_pan, "ea": meter.ea, "dkga": 4, "base": "14"}
     facts |= {"sgc": meter.sgc, "krn": meter.krn, "kt": meter.kt, "ti": meter.ti}
     return VirtualMeter(MeterFacts.read(facts), VENDING_KEY)
 
@@ -71,6 +71,15 @@ def test_flow_token_is_taken_once_by_its_meter_and_by_no_other(world: World) -> 
     assert str(meter.type_digits(digits).word) == "USED"
 
 
+def test_flow_token_of_a_meter_with_ea07_is_taken_under_the_sample_tables(world: World) -> None:
+    meter = add_meter(world.site, "3700020046", "Otieno Odhiambo", STRANGER, ea=7)
+    world.sell(20_000, account=meter.drn)
+    digits = Token.objects.get().digits
+    assert str(virtual_meter(meter).type_digits(digits).word) == "ACCEPT"
+    meter.ea = 11
+    assert str(virtual_meter(meter).type_digits(digits).word) == "REJECT"
+
+
 def test_flow_called_twice_the_second_call_finds_nothing(world: World) -> None:
     payment = world.sell()
     world.later(60)
@@ -99,8 +108,20 @@ def test_flow_batch_of_one_meter_gets_rising_tids_and_one_fee(world: World) -> N
 
 def test_flow_clock_stepping_back_keeps_tids_rising(world: World) -> None:
     world.sell()
+    world.later(-600)
+    world.sell()
+    first, second = Token.objects.order_by("pk").values_list("tid", flat=True)
+    assert second == first + 1
+
+
+def test_flow_clock_stepping_back_too_far_holds_the_sale_until_it_is_near_again(world: World) -> None:
+    world.sell()
     world.later(-3600)
     world.sell()
+    held = Vend.objects.get(state=VendState.HELD)
+    assert (held.held_reason, Token.objects.count(), Message.objects.count()) == ("look_ahead_limit", 1, 1)
+    world.later(1860)
+    assert len(world.resume().message_ids) == 1
     first, second = Token.objects.order_by("pk").values_list("tid", flat=True)
     assert second == first + 1
 

@@ -144,6 +144,6 @@ def test_digits_are_stored_once_and_never_replaced(world: World) -> None:
     world.sell()
     token = Token.objects.get()
     first = token.digits
-    store_digits(digits_of={token.pk: first[::-1]})
+    store_digits(made={token.pk: (first[::-1], None)})
     token.refresh_from_db()
     assert (len(first), token.digits) == (20, first)

@@ -12,11 +12,12 @@ from fleet.meters.locks import lock_meters
 from fleet.meters.models import Meter
 from gateway.fulfilment.services import Progress
 from tests.support.committed import at_once, committed, committed_world
-from tests.support.world import ACTOR, KEY, NOW, VENDING_KEY, World
+from tests.support.world import NOW, World, load_key
+from vending.keys.errors import VendingKeyIssueEnded, VendingKeyNotActive
 from vending.keys.models import VendingKey
-from vending.keys.services import KeyAttributes, load_vending_key
-from vending.sts.errors import MomentOutOfRange, TidExhausted, VendingKeyExpired
+from vending.sts.errors import MomentOutOfRange, TidExhausted, TidTooFarAhead, VendingKeyExpired
 from vending.sts.tid import GREATEST_TID
+from vending.tokens.errors import TidRefused
 from vending.tokens.models import Authority, MeterTid, Token
 from vending.tokens.services import TokenOrder, fingerprint_of, grant_authorities, prepare_tokens, store_digits
 from vending.vends.lifecycle import VendState
@@ -29,22 +30,19 @@ NOW_TID = 6_777_180
 TOP_BITS = NOW_TID >> 16
 
 
-def vending_key(**changes: object) -> VendingKey:
-    attributes = KeyAttributes(**(vars(KEY) | changes))
-    return load_vending_key(attributes=attributes, secret=VENDING_KEY, nonce=bytes(12), actor=ACTOR, now=NOW)
-
-
 def give_key(meter: Meter, **changes: object) -> VendingKey:
     """Make the meter hold a vending key of its own with these attributes."""
-    key = vending_key(krn=3, **changes)
+    key = load_key(krn=3, **changes)
     Meter.objects.filter(pk=meter.pk).update(krn=3)
     return key
 
 
 @transaction.atomic
-def prepare(*orders: TokenOrder, now: datetime = NOW, nibble: Callable[[], int] = lambda: 5) -> list[object]:
+def prepare(
+    *orders: TokenOrder, now: datetime = NOW, nibble: Callable[[], int] = lambda: 5, limit: int = 30
+) -> list[object]:
     lock_meters({order.meter.pk for order in orders})
-    return list(prepare_tokens(orders=orders, random_nibble=nibble, now=now))
+    return list(prepare_tokens(orders=orders, random_nibble=nibble, look_ahead_minutes=limit, now=now))
 
 
 def orders_for(meter: Meter, key: VendingKey, count: int, kind: str = "test") -> list[TokenOrder]:
@@ -91,7 +89,7 @@ def test_token_is_stored_with_the_facts_of_the_key_and_no_digits(world: World) -
 def test_tids_of_one_minute_and_of_a_clock_that_steps_back_rise(world: World) -> None:
     key = VendingKey.objects.get()
     prepare(*orders_for(world.meter, key, 3))
-    prepare(*orders_for(world.meter, key, 2), now=NOW - timedelta(hours=1))
+    prepare(*orders_for(world.meter, key, 2), now=NOW - timedelta(minutes=20))
     prepare(*orders_for(world.meter, key, 1), now=NOW + timedelta(minutes=30))
     assert tids_of(world.meter) == [*range(NOW_TID, NOW_TID + 5), NOW_TID + 30]
 
@@ -110,7 +108,7 @@ def test_tids_skip_the_reserved_minute(world: World) -> None:
 
 
 def test_tids_of_another_base_date_are_counted_apart(world: World) -> None:
-    old, new = VendingKey.objects.get(), vending_key(krn=3, base_date="35")
+    old, new = VendingKey.objects.get(), load_key(krn=3, base_date="35")
     later = datetime(2035, 1, 1, 10, tzinfo=UTC)
     prepare(*orders_for(world.meter, old, 1), now=later)
     prepare(*orders_for(world.meter, new, 2), now=later)
@@ -128,8 +126,8 @@ def test_tid_cannot_be_stored_twice_for_a_meter_and_base_date(world: World) -> N
 
 
 def test_order_that_cannot_be_has_its_error_in_its_place_and_no_row(world: World) -> None:
-    good, expired = VendingKey.objects.get(), vending_key(krn=3, ken=TOP_BITS - 1)
-    exhausted, not_yet = vending_key(krn=4, base_date="93"), vending_key(krn=5, base_date="35")
+    good, expired = VendingKey.objects.get(), load_key(krn=3, ken=TOP_BITS - 1)
+    exhausted, not_yet = load_key(krn=4, base_date="93"), load_key(krn=5, base_date="35")
     orders = [
         order
         for meter, key in (
@@ -148,7 +146,7 @@ def test_order_that_cannot_be_has_its_error_in_its_place_and_no_row(world: World
 
 
 def test_key_in_the_last_steps_of_its_ken_still_makes_tokens(world: World) -> None:
-    key = vending_key(krn=3, ken=TOP_BITS)
+    key = load_key(krn=3, ken=TOP_BITS)
     (token,) = prepare(*orders_for(world.meter, key, 1))
     assert isinstance(token, Token)
 
@@ -187,9 +185,105 @@ def test_sale_held_for_an_exhausted_tid_is_issued_once_the_key_is_changed(world:
 def test_digits_are_stored_for_each_token_once(world: World) -> None:
     tokens = prepare(*orders_for(world.meter, VendingKey.objects.get(), 2))
     first, second = (token.pk for token in tokens if isinstance(token, Token))
-    store_digits(digits_of={first: "1" * 20, second: "2" * 20})
-    store_digits(digits_of={first: "3" * 20})
+    assert store_digits(made={first: ("1" * 20, None), second: ("2" * 20, None)}) == {}
+    assert store_digits(made={first: ("3" * 20, None)}) == {}
     assert dict(Token.objects.values_list("pk", "digits")) == {first: "1" * 20, second: "2" * 20}
+
+
+def test_tids_stay_within_the_limit_ahead_of_the_clock(world: World) -> None:
+    key = VendingKey.objects.get()
+    results = prepare(*orders_for(world.meter, key, 40), *orders_for(world.other_meter, key, 1))
+    assert [type(result) for result in results] == [Token] * 31 + [TidTooFarAhead] * 9 + [Token]
+    assert tids_of(world.meter) == list(range(NOW_TID, NOW_TID + 31))
+    assert MeterTid.objects.get(meter=world.meter).last_tid == NOW_TID + 30
+    later = prepare(*orders_for(world.meter, key, 9), now=NOW + timedelta(minutes=5))
+    assert [type(result) for result in later] == [Token] * 5 + [TidTooFarAhead] * 4
+    assert tids_of(world.meter)[-1] == NOW_TID + 35
+
+
+def test_tids_outside_of_the_keys_own_time_are_not_taken(world: World) -> None:
+    """ACT and IUT count at the token's minute: a meter that is ahead of the clock meets them earlier."""
+    VendingKey.objects.update(issue_until_at=NOW + timedelta(minutes=1), active_from_at=NOW)
+    results = prepare(*orders_for(world.meter, VendingKey.objects.get(), 3))
+    assert [type(result) for result in results] == [Token, Token, VendingKeyIssueEnded]
+    VendingKey.objects.update(active_from_at=NOW + timedelta(seconds=1))
+    (early,) = prepare(*orders_for(world.other_meter, VendingKey.objects.get(), 1), now=NOW + timedelta(seconds=2))
+    assert isinstance(early, VendingKeyNotActive)
+    assert tids_of(world.meter) == [NOW_TID, NOW_TID + 1]
+    assert not MeterTid.objects.filter(meter=world.other_meter).exists()
+
+
+def test_limit_of_nothing_gives_one_token_a_minute(world: World) -> None:
+    key = VendingKey.objects.get()
+    results = prepare(*orders_for(world.meter, key, 2), limit=0)
+    assert [type(result) for result in results] == [Token, TidTooFarAhead]
+
+
+def test_clock_that_steps_back_further_than_the_limit_gives_no_tid(world: World) -> None:
+    key = VendingKey.objects.get()
+    prepare(*orders_for(world.meter, key, 1))
+    (refused,) = prepare(*orders_for(world.meter, key, 1), now=NOW - timedelta(minutes=30))
+    assert isinstance(refused, TidTooFarAhead)
+    (token,) = prepare(*orders_for(world.meter, key, 1), now=NOW - timedelta(minutes=29))
+    assert isinstance(token, Token)
+    assert tids_of(world.meter) == [NOW_TID, NOW_TID + 1]
+
+
+def own_tids(world: World, *taken: int) -> list[int]:
+    """Tokens that were prepared one after the other, and then stored with the TIDs that a module took."""
+    tokens = prepare(*orders_for(world.meter, VendingKey.objects.get(), len(taken)))
+    ids = [token.pk for token in tokens if isinstance(token, Token)]
+    made: dict[int, tuple[str, int | None]] = {
+        token_id: (f"{token_id:020d}", tid) for token_id, tid in zip(ids, taken, strict=True)
+    }
+    assert store_digits(made=made) == {}
+    stored = dict(Token.objects.values_list("pk", "digits"))
+    assert stored == {token_id: f"{token_id:020d}" for token_id in ids}
+    return tids_of(world.meter)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [(5, 6, 7), (1, 2, 3), (1, 0, 2), (2, 1, 0), (0, 1, 2), (-9, -8, -7), (900, 901, 902)],
+    ids=["later", "one-on", "two-swapped", "reversed", "as-reserved", "behind", "far-ahead"],
+)
+def test_tids_that_a_module_took_replace_the_reserved_ones(world: World, taken: tuple[int, ...]) -> None:
+    tids = [NOW_TID + tid for tid in taken]
+    assert own_tids(world, *tids) == tids
+    last = MeterTid.objects.get().last_tid
+    assert last >= max(*tids, NOW_TID + 2)
+    (token,) = prepare(*orders_for(world.meter, VendingKey.objects.get(), 1), limit=1000)
+    assert isinstance(token, Token)
+    assert token.tid == last + 1
+
+
+def test_tid_that_another_token_has_is_refused_for_that_one_alone(world: World) -> None:
+    world.sell()
+    sold = Token.objects.get()
+    tokens = prepare(*orders_for(world.meter, VendingKey.objects.get(), 3))
+    first, second, third = (token.pk for token in tokens if isinstance(token, Token))
+    refused = store_digits(
+        made={first: ("1" * 20, sold.tid), second: ("2" * 20, NOW_TID + 9), third: ("3" * 20, GREATEST_TID + 1)}
+    )
+    assert {token_id: type(error) for token_id, error in refused.items()} == {first: TidRefused, third: TidRefused}
+    assert dict(Token.objects.exclude(pk=sold.pk).values_list("pk", "digits")) == {
+        first: "",
+        second: "2" * 20,
+        third: "",
+    }
+    assert MeterTid.objects.get().last_tid == NOW_TID + 9
+    assert store_digits(made={first: ("1" * 20, NOW_TID + 10)}) == {}
+    assert store_digits(made={first: ("1" * 20, NOW_TID + 11)}) == {}
+    assert Token.objects.get(pk=first).tid == NOW_TID + 10
+
+
+def test_token_without_digits_makes_room_for_a_tid_that_was_taken(world: World) -> None:
+    tokens = prepare(*orders_for(world.meter, VendingKey.objects.get(), 2))
+    first, second = (token for token in tokens if isinstance(token, Token))
+    assert store_digits(made={first.pk: ("1" * 20, second.tid)}) == {}
+    second.refresh_from_db()
+    assert (second.tid, second.digits) == (NOW_TID + 2, "")
+    assert MeterTid.objects.get().last_tid == NOW_TID + 2
 
 
 def test_fingerprint_changes_with_every_fact_of_a_token(world: World) -> None:

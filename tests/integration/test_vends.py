@@ -146,6 +146,7 @@ def test_fund_of_the_same_payment_twice_changes_nothing(world: World) -> None:
                 orders=[order],
                 meters=lock_meters([world.meter.pk]),
                 random_nibble=lambda: 5,
+                look_ahead_minutes=30,
                 actor=ACTOR,
                 now=NOW,
             )

@@ -39,6 +39,7 @@ FACTS = st.builds(
         fee_minor=MINOR,
         kept_minor=MINOR,
         wallet_minor=MINOR,
+        refusal=st.sampled_from(["", "cannot_sell"]),
     ),
     brand=st.text(max_size=40),
     help_line=st.text(max_size=40),
@@ -51,7 +52,9 @@ INPUTS = st.one_of(
     st.sampled_from(["", "*", "#", "**", "1*1", "abc", "\U0001f600", "\u0661", "-1", "1" * 10_000, "\x00", "\ud800"]),
     st.text(max_size=50),
 )
-END_TEMPLATES = {"meter_blocked", "help", "pay", "stopped", "no_codes", "codes_sent", "no_meter", "too_many_tries"}
+END_TEMPLATES = {
+    "meter_blocked", "cannot_sell", "help", "pay", "stopped", "no_codes", "codes_sent", "no_meter", "too_many_tries",
+}  # fmt: skip
 
 
 def check_step(step: Step) -> None:

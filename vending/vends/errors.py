@@ -1,9 +1,9 @@
-"""Why a paid sale has no token yet. Each is a reason that staff can look up, and a customer is told in plain words."""
+"""Why nothing can be sold for a meter, before any money has moved."""
 
 from vending.kernel.errors import DomainError
 
 
-class VerifyFailed(DomainError):
-    """The stored digits, decoded under the meter's key, are not what was sold. Nothing is sent; a person must look."""
+class MeterBlocked(DomainError):
+    """The meter is not active: in stock, blocked with a reason, or retired. Money that still comes is kept for it."""
 
-    code = "verify_failed"
+    code = "meter_blocked"

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from fleet.meters.models import Meter
-from fleet.meters.services import can_vend
+from vending.kernel.errors import DomainError
+from vending.keys.queries import list_vending_keys
 from vending.ledger.queries import get_wallet
 from vending.sts.amounts import greatest_amount_within
 from vending.tariffs.engine import Split, least_payment, split_money
 from vending.tariffs.queries import get_tariff, list_charged_meters, month_of, prices_of
+from vending.vends.errors import MeterBlocked
 from vending.vends.lifecycle import VendState
 from vending.vends.models import UNFINISHED, Vend
+from vending.vends.selling import find_refusal, key_name_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Quote:
-    """What an amount would buy now. `refusal` is "" or one of "blocked", "too_little", "too_much"."""
+    """What an amount would buy now. `refusal` is "" or one of "blocked", "cannot_sell", "too_little", "too_much".
+
+    The first two are about the meter, whatever the amount; `refusal_code` says why, as an error code.
+    """
 
     split: Split
     currency: str
     least_minor: int
     most_minor: int
     refusal: str
+    refusal_code: str
     fee_due_minor: int
     least_energy_kwh_tenths: int
 
@@ -47,24 +54,32 @@ def get_quote(*, meter: Meter, paid_minor: int, now: datetime) -> Quote:
         is_fee_due=is_fee_due,
         greatest_within=greatest_amount_within,
     )
+    reason = list_refusals([meter], now)[meter.pk]
     least = max(least_payment(prices, wallet_minor=wallet, is_fee_due=is_fee_due), tariff.least_payment_minor)
     return Quote(
         split=split,
         currency=tariff.currency,
         least_minor=least,
         most_minor=tariff.most_payment_minor,
-        refusal=_refusal(meter, split, least, tariff.most_payment_minor),
+        refusal=_refusal(reason, split, least, tariff.most_payment_minor),
+        refusal_code=reason.code if reason else "",
         fee_due_minor=prices.fixed_fee_minor if is_fee_due else 0,
         least_energy_kwh_tenths=max(prices.least_energy_kwh_tenths, 1),
     )
 
 
-def _refusal(meter: Meter, split: Split, least_minor: int, most_minor: int) -> str:
-    if not can_vend(meter):
-        return "blocked"
+def _refusal(reason: DomainError | None, split: Split, least_minor: int, most_minor: int) -> str:
+    if reason:
+        return "blocked" if isinstance(reason, MeterBlocked) else "cannot_sell"
     if split.paid_minor < least_minor or not split.is_sale:
         return "too_little"
     return "too_much" if split.paid_minor > most_minor else ""
+
+
+def list_refusals(meters: Collection[Meter], now: datetime) -> dict[int, DomainError | None]:
+    """Why each of these meters cannot be sold to now, by its id; None where it can. One round trip for all of them."""
+    keys = list_vending_keys({key_name_of(meter) for meter in meters})
+    return {meter.pk: find_refusal(meter=meter, keys=keys, now=now) for meter in meters}
 
 
 def list_vends_with_tokens(vend_ids: Collection[int]) -> list[Vend]:

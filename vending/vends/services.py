@@ -7,7 +7,7 @@ security module between these steps, outside of any transaction.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db import transaction
 
@@ -15,24 +15,26 @@ from fleet.audit.services import Act, record
 from fleet.meters.models import Meter
 from fleet.meters.services import can_vend
 from vending.kernel.errors import DomainError
-from vending.keys.errors import VendingKeyMissing
-from vending.keys.queries import list_vending_keys
+from vending.keys.errors import VendingKeyStopped
+from vending.keys.stopping import stop_vending_key
 from vending.ledger.accounts import ENERGY_REVENUE, FIXED_FEE_REVENUE, VAT, WALLET
 from vending.ledger.queries import list_wallets
 from vending.ledger.services import Line, Posting, post
-from vending.sts.amounts import amount_for, greatest_amount_within
+from vending.sts.amounts import greatest_amount_within
 from vending.tariffs.engine import Split, split_money
 from vending.tariffs.models import FixedFeeCharge, Tariff
 from vending.tariffs.queries import list_charged_meters, list_tariffs, month_of, prices_of
 from vending.tokens import services as tokens
+from vending.tokens.errors import VerifyFailed
 from vending.tokens.models import Authority
-from vending.tokens.services import TokenOrder, grant_authorities, prepare_tokens
-from vending.vends.lifecycle import VEND, VendState
+from vending.tokens.services import grant_authorities
+from vending.vends.holding import follow_up, hold, move, waits_for_hand
+from vending.vends.lifecycle import VendState
 from vending.vends.locks import LEASE, lock_vends
 from vending.vends.models import Vend
+from vending.vends.preparing import prepare
 
-RETRY_SECONDS = (2, 5, 15, 60, 300)
-_MOVES_BY_HAND = {"verify_failed"}
+_ACTOR = "system:vends"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def fund_vends(
     orders: Sequence[SaleOrder],
     meters: Mapping[int, Meter],
     random_nibble: Callable[[], int],
+    look_ahead_minutes: int,
     actor: str,
     now: datetime,
 ) -> dict[str, Vend | None]:
@@ -79,13 +82,14 @@ def fund_vends(
     sold = [sale for sale in sales if sale.split.is_sale]
     authorities = grant_authorities(kind=kind, references=[sale.order.reference for sale in sold], now=now)
     vends = [_new_vend(sale, authority, now) for sale, authority in zip(sold, authorities, strict=True)]
-    _prepare(vends, meters, random_nibble, now)
+    prepare(vends, meters, random_nibble=random_nibble, look_ahead_minutes=look_ahead_minutes, now=now)
     Vend.objects.bulk_create(vends)
     _charge_fees(sold, vends)
     post(postings=[_posting(sale) for sale in sales], now=now)
     vend_of: dict[str, Vend | None] = dict.fromkeys(order.reference for order in orders)
     vend_of.update({sale.order.reference: vend for sale, vend in zip(sold, vends, strict=True)})
     record(actor=actor, acts=[_funded_act(vend) for vend in vends], now=now)
+    follow_up(vends=vends, reasons_before=[""] * len(vends), actor=actor, now=now)
     return vend_of
 
 
@@ -163,57 +167,58 @@ def _posting(sale: _Sale) -> Posting:
     )
 
 
-def _prepare(
-    vends: Sequence[Vend], meters: Mapping[int, Meter], random_nibble: Callable[[], int], now: datetime
-) -> None:
-    """To ISSUING with a stored TID, or to HELD where the meter's vending key is not here, expired, or out of TIDs."""
-    keys = list_vending_keys({_key_name(meters[vend.meter_id]) for vend in vends})
-    ready = []
-    for vend in vends:
-        meter = meters[vend.meter_id]
-        vending_key = keys.get(_key_name(meter))
-        if vending_key is None:
-            _hold(vend, VendingKeyMissing.code, now)
-        else:
-            ready.append((vend, TokenOrder(vend.authority, meter, vending_key, amount_for(vend.energy_kwh_tenths))))
-    results = prepare_tokens(orders=[order for _, order in ready], random_nibble=random_nibble, now=now)
-    for (vend, _), result in zip(ready, results, strict=True):
-        if isinstance(result, DomainError):
-            _hold(vend, result.code, now)
-        else:
-            _move(vend, VendState.ISSUING)
-
-
 @transaction.atomic
 def resume_vends(
-    *, vend_ids: Sequence[int], meters: Mapping[int, Meter], random_nibble: Callable[[], int], now: datetime
+    *,
+    vend_ids: Sequence[int],
+    meters: Mapping[int, Meter],
+    random_nibble: Callable[[], int],
+    look_ahead_minutes: int,
+    now: datetime,
 ) -> None:
     """Give vends without a token theirs, where what held them is gone. The caller holds the meters' locks."""
     vends = [vend for vend in lock_vends(vend_ids) if not hasattr(vend.authority, "token")]
-    _prepare(vends, meters, random_nibble, now)
+    reasons_before = [vend.held_reason for vend in vends]
+    prepare(vends, meters, random_nibble=random_nibble, look_ahead_minutes=look_ahead_minutes, now=now)
     _store(vends)
+    follow_up(vends=vends, reasons_before=reasons_before, actor=_ACTOR, now=now)
 
 
 @transaction.atomic(savepoint=False)
 def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now: datetime) -> list[Vend]:
     """Step 4: move each vend to ISSUED (None) or HELD (the error). Returns those that became ISSUED by this call.
 
-    Compare and set under the vend's lock: a vend that somebody else issued in the meantime is left alone.
+    Compare and set under the vend's lock: a vend that somebody else issued in the meantime, or that only a person may
+    move, is left alone. A token that failed its verification stops its vending key: what else was made under it,
+    however right it looks, waits until two persons start it again.
     """
-    vends = [vend for vend in lock_vends(list(outcomes)) if vend.state != VendState.ISSUED]
+    vends = [vend for vend in lock_vends(list(outcomes)) if vend.state != VendState.ISSUED and not waits_for_hand(vend)]
+    reasons_before = [vend.held_reason for vend in vends]
+    stopped = _stop_keys([vend for vend in vends if isinstance(outcomes[vend.pk], VerifyFailed)], actor, now)
     acts = []
     for vend in vends:
+        token = vend.authority.token
         error = outcomes[vend.pk]
+        if error is None and (token.vending_key.stopped_at or token.vending_key_id in stopped):
+            error = VendingKeyStopped("the vending key was stopped before the token was settled")
         if error is None:
             _issue(vend, now)
-            token_sha256 = tokens.fingerprint_of(vend.authority.token)
-            acts.append(Act("vend.issued", f"vend:{vend.pk}", {"token_sha256": token_sha256}))
+            acts.append(Act("vend.issued", f"vend:{vend.pk}", {"token_sha256": tokens.fingerprint_of(token)}))
         else:
-            _hold(vend, error.code, now)
+            hold(vend, error, now)
             acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
     _store(vends)
     record(actor=actor, acts=acts, now=now)
+    follow_up(vends=vends, reasons_before=reasons_before, actor=actor, now=now)
     return [vend for vend in vends if vend.state == VendState.ISSUED]
+
+
+def _stop_keys(failed: Sequence[Vend], actor: str, now: datetime) -> set[int]:
+    """Stop the vending keys of these tokens, in one order whatever the caller's; returns their ids."""
+    key_ids = {vend.authority.token.vending_key_id for vend in failed}
+    for key_id in sorted(key_ids):
+        stop_vending_key(vending_key_id=key_id, reason=VerifyFailed.code, actor=actor, now=now)
+    return key_ids
 
 
 def _store(vends: Sequence[Vend]) -> None:
@@ -228,27 +233,9 @@ def _store(vends: Sequence[Vend]) -> None:
 
 def _issue(vend: Vend, now: datetime) -> None:
     if vend.state == VendState.HELD:
-        _move(vend, VendState.ISSUING)
-    _move(vend, VendState.ISSUED)
+        move(vend, VendState.ISSUING)
+    move(vend, VendState.ISSUED)
     vend.issued_at, vend.next_try_at, vend.leased_until, vend.held_reason = now, None, None, ""
-
-
-def _hold(vend: Vend, reason: str, now: datetime) -> None:
-    """HELD with a reason and the next automatic try; what only a person can mend has none."""
-    if vend.state != VendState.HELD:
-        _move(vend, VendState.HELD)
-    delay = RETRY_SECONDS[min(vend.attempts, len(RETRY_SECONDS) - 1)]
-    vend.held_reason, vend.leased_until = reason, None
-    vend.next_try_at = None if reason in _MOVES_BY_HAND else now + timedelta(seconds=delay)
-
-
-def _move(vend: Vend, state: VendState) -> None:
-    VEND.check_can_move(vend.state, state)
-    vend.state = state
-
-
-def _key_name(meter: Meter) -> tuple[str, int, int]:
-    return (meter.sgc, meter.krn, meter.kt)
 
 
 def fingerprint_of(vend: Vend) -> str:

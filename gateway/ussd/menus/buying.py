@@ -114,6 +114,8 @@ def _choose_quote(answers: Answers, typed: str, facts: Facts) -> Next | None:
 def _refusal(meter: MeterFacts, quote: QuoteFacts, answers: Answers, facts: Facts) -> Next | None:
     if not meter.can_buy or quote.refusal == Refusal.BLOCKED:
         return end("meter_blocked", facts, {"drn": meter.drn})
+    if quote.refusal == Refusal.CANNOT_SELL:
+        return end("cannot_sell", facts, {"drn": meter.drn})
     if quote.refusal == Refusal.NONE:
         return None
     limit_minor = quote.least_minor if quote.refusal == Refusal.TOO_LITTLE else quote.most_minor

@@ -16,6 +16,7 @@ class Refusal(StrEnum):
     TOO_LITTLE = "too_little"
     TOO_MUCH = "too_much"
     BLOCKED = "blocked"
+    CANNOT_SELL = "cannot_sell"
 
 
 class CodeState(StrEnum):
@@ -101,6 +102,10 @@ class Facts(Protocol):
 
     def get_quote(self, meter_id: int, amount_minor: int) -> QuoteFacts:
         """What this amount would buy now. `amount_minor` is positive and at most nine digits of whole units."""
+        ...
+
+    def can_sell(self, meter_id: int) -> bool:
+        """Whether a code could be made for this meter now; False is no fault of the customer's."""
         ...
 
     def list_codes(self, meter_id: int) -> tuple[CodeFacts, ...]:

@@ -54,9 +54,11 @@ def home() -> Move:
 
 
 def buy_for(meter: MeterFacts, answers: Answers, facts: Facts) -> Next:
-    """On to the amounts, unless the meter cannot buy."""
+    """On to the amounts, unless the meter cannot buy, or nobody can sell to it now."""
     if not meter.can_buy:
         return end("meter_blocked", facts, {"drn": meter.drn})
+    if not facts.can_sell(meter.meter_id):
+        return end("cannot_sell", facts, {"drn": meter.drn})
     return Move(ScreenName.AMOUNTS, answers)
 
 

@@ -59,6 +59,9 @@ WHICH = "CON Which meter?\n1 ..23457 Amina M\n2 ..45676 Shop\n0 Back"
 CODES = (
     "CON Last codes ..23457\n1 12Mar KES200 6.4u\n2 05Mar KES100 3.4u\n3 28Feb KES50 1.7u\n4 SMS me all three\n0 Back"
 )
+CANNOT_SELL_END = (
+    "END We cannot sell for meter ..23457 now. Please try later or call 0800 123 456. You have not paid anything."
+)
 BLOCKED_END = "END Meter ..55559 cannot buy now. Please call 0800 123 456. You have not paid anything."
 GIVEN_UP = (
     "END That was not understood three times. You have not paid anything."
@@ -164,6 +167,16 @@ def test_meter_blocked_between_quote_and_pay_starts_nothing() -> None:
     for facts in (FakeFacts(own=(replace(AMINA, can_buy=False),)), FakeFacts(quote=QuoteFacts(refusal="blocked"))):
         ended = hop(quoted, "1", facts)
         assert (ended.template, ended.is_end, ended.effect) == ("meter_blocked", True, None)
+
+
+def test_meter_that_nobody_can_sell_to_ends_before_an_amount_is_asked_for() -> None:
+    unsold = FakeFacts(quote=QuoteFacts(refusal="cannot_sell"))
+    assert screen("1", unsold) == screen("2*37000123457*1", unsold) == CANNOT_SELL_END
+
+
+def test_sales_stopped_between_quote_and_pay_start_nothing() -> None:
+    ended = hop(play("1*3"), "1", FakeFacts(quote=QuoteFacts(refusal="cannot_sell")))
+    assert (ended.template, ended.is_end, ended.effect) == ("cannot_sell", True, None)
 
 
 def test_limit_changed_between_quote_and_pay_asks_again() -> None:
