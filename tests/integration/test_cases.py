@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fleet.audit.queries import list_entries_of
+from fleet.cases import services
 from fleet.cases.errors import CaseClosed, CaseMissing, CaseOutcomeInvalid
 from fleet.cases.models import Case
 from fleet.cases.queries import count_open_cases, list_closed_cases, list_open_cases, list_open_subjects
@@ -62,6 +63,13 @@ def test_case_opened_by_eight_at_once_is_one(committed: None) -> None:
     results = at_once([open_one] * 8)
     assert {case.pk for case in results if isinstance(case, Case)} == {Case.objects.get().pk}
     assert len(acts_of(Case.objects.get())) == 1
+
+
+def test_case_that_somebody_else_opened_meanwhile_is_left_alone() -> None:
+    """The look at what is open, and then the other one's commit."""
+    known = open_one()
+    assert services._open(CaseDraft(known.reason, known.subject, NOW), NOW) is None
+    assert list_open_cases(limit=9) == [known]
 
 
 def test_trouble_that_comes_back_is_a_case_of_its_own() -> None:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.messages import get_messages
@@ -13,7 +14,7 @@ from fleet.cases.models import Case
 from fleet.cases.services import open_case
 from fleet.operators.models import Operator
 from fleet.operators.services import set_operator
-from gateway.dashboard import cases, layout
+from gateway.dashboard import cases, keys, layout
 from tests.support.rows import rows_of
 from tests.support.world import ACTOR, NOW, World, load_key
 from vending.keys.models import VendingKey
@@ -185,6 +186,19 @@ def test_keys_page_says_what_keeps_a_key_from_selling(desk: Client, values: dict
 def test_keys_page_in_production_says_that_sample_tables_sell_nothing(desk: Client, settings: Settings) -> None:
     settings.IS_PRODUCTION = True
     assert "sample: nothing is sold to meters with EA 07" in words_of(desk, "keys/")
+
+
+def test_keys_page_with_a_real_key_and_the_operators_tables_is_all_good(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    VendingKey.objects.update(check_value="000000")
+    monkeypatch.setattr(keys, "get_tables", lambda: SimpleNamespace(is_operational=True))
+    html = desk.get("/dashboard/keys/").content.decode()
+    assert re.findall(r'class="state (\w+)">([^<]+)<', html) == [
+        ("good", "6944 days left"),
+        ("good", "sells"),
+        ("good", "operational"),
+    ]
 
 
 def test_keys_page_says_that_a_bad_file_of_tables_is_refused(desk: Client, settings: Settings) -> None:

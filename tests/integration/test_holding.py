@@ -20,14 +20,17 @@ from tests.support.fake_security_module import FakeSecurityModule
 from tests.support.world import ACTOR, NOW, STRANGER, World, add_meter, block, load_key
 from vending.kernel.errors import DomainError
 from vending.keys.models import VendingKey
+from vending.keys.queries import list_vending_keys
 from vending.keys.stopping import start_vending_key, stop_vending_key
 from vending.security.ports import SecurityModuleUnavailable
 from vending.tokens.errors import VerifyFailed
 from vending.tokens.models import MeterTid, Token
 from vending.vends import holding
+from vending.vends.errors import MeterBlocked
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 from vending.vends.queries import get_quote, list_refusals
+from vending.vends.selling import can_sell, key_name_of
 from vending.vends.services import settle_vends
 
 __all__ = ["committed", "committed_world"]
@@ -190,11 +193,11 @@ def test_blocked_meter_is_refused_with_its_own_code(world: World) -> None:
     world.meter.refresh_from_db()
     quote = get_quote(meter=world.meter, paid_minor=20_000, now=NOW)
     assert (quote.refusal, quote.refusal_code) == ("blocked", "meter_blocked")
-    refusals = list_refusals([world.meter, world.other_meter], NOW)
-    assert [type(refusals[meter.pk]).__name__ for meter in (world.meter, world.other_meter)] == [
-        "MeterBlocked",
-        "NoneType",
-    ]
+    meters = (world.meter, world.other_meter)
+    refusals = list_refusals(meters, NOW)
+    assert [type(refusals[meter.pk]) for meter in meters] == [MeterBlocked, type(None)]
+    keys = list_vending_keys({key_name_of(meter) for meter in meters})
+    assert [can_sell(meter=meter, keys=keys, now=NOW) for meter in meters] == [False, True]
 
 
 def test_sales_that_wait_for_one_thing_are_one_case_that_ends_with_the_last(

@@ -97,15 +97,22 @@ def test_each_wrong_token_is_named_by_its_rows_and_its_digits_are_not_told(token
     ]
 
 
+def test_tokens_of_a_stopped_key_are_read_all_the_same(tokens: list[Token]) -> None:
+    stop_vending_key(vending_key_id=tokens[0].vending_key_id, reason="test", actor=ACTOR, now=NOW)
+    change(tokens[0], amount_field=tokens[0].amount_field + 1)
+
+    assert run() == (1, [f"token {tokens[0].pk}: amount_field {name_of(tokens[0])}", "wrong: 1"])
+
+
 def test_tokens_that_nobody_can_decode_are_counted_and_not_called_wrong(tokens: list[Token]) -> None:
     key_id = tokens[0].vending_key_id
-    stop_vending_key(vending_key_id=key_id, reason="test", actor=ACTOR, now=NOW)
+    VendingKey.objects.filter(pk=key_id).update(ken=254)  # the seal knows better
 
-    assert run() == (1, [f"vending key {key_id}: 3 not decoded, vending_key_stopped", "wrong: 0"])
+    assert run() == (1, [f"vending key {key_id}: 3 not decoded, vending_key_damaged", "wrong: 0"])
     status, lines = run("--json")
     assert status == 1
     assert [json.loads(line) for line in lines] == [
-        {"vending_key": key_id, "code": "vending_key_stopped", "not_decoded": 3},
+        {"vending_key": key_id, "code": "vending_key_damaged", "not_decoded": 3},
         {"tokens": 3, "wrong": 0},
     ]
 

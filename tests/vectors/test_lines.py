@@ -12,8 +12,9 @@ GOOD = '{"id": "a", "algorithm": "LUHN", "inputs": {"body": "1234567890"}}'
 DEEP = 10_000
 
 
-def answer_to(line: str | bytes) -> dict[str, Any]:
-    text = answer_line(line.encode() if isinstance(line, str) else line, sta_tables=lambda: SAMPLE_TABLES)
+def answer_to(line: str | bytes, *, names_ignored: bool = False) -> dict[str, Any]:
+    octets = line.encode() if isinstance(line, str) else line
+    text = answer_line(octets, sta_tables=lambda: SAMPLE_TABLES, names_ignored=names_ignored)
     assert text.isascii()
     assert "\n" not in text
     answer: dict[str, Any] = json.loads(text)
@@ -118,17 +119,16 @@ def test_object_that_is_no_case_is_refused_by_the_name_of_what_is_wrong(line: st
 def test_inputs_that_played_no_part_are_named_unless_they_may_be_secret() -> None:
     inputs = {"body": "1", "bodi": "2", "abababababababab": 1, "12345678901234567890": 1, "key": {"vk": "x"}}
 
-    assert answer_to(json.dumps({"id": 1, "algorithm": "LUHN", "inputs": inputs})) == {
-        "id": 1,
-        "result": "8",
-        "ignored": ["?", "bodi", "key"],
-    }
+    line = json.dumps({"id": 1, "algorithm": "LUHN", "inputs": inputs})
+
+    assert answer_to(line) == {"id": 1, "result": "8"}
+    assert answer_to(line, names_ignored=True) == {"id": 1, "result": "8", "ignored": ["?", "bodi", "key"]}
 
 
 def test_what_must_be_said_beside_a_result_stands_beside_it() -> None:
     key = {"dkga": 1, "vk": "ab" * 8, "pan": "600727000000000009", "kt": 2, "sgc": "123456", "ti": 1, "krn": 1}
-    inputs = {"class": 0, "subclass": 0, "tid": 5, "rnd": 5, "units": 1, "ea": 7, "key": key, "mfr": 1}
+    inputs = {"class": 0, "subclass": 0, "tid": 5, "rnd": 5, "units": 1, "ea": 7, "key": key}
     answer = answer_to(json.dumps({"id": 1, "algorithm": "token", "inputs": inputs}))
 
     assert len(answer.pop("result")) == 20
-    assert answer == {"id": 1, "unverified": True, "ea07_tables": "sample", "ignored": ["mfr"]}
+    assert answer == {"id": 1, "unverified": True, "ea07_tables": "sample"}

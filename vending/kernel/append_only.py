@@ -1,8 +1,8 @@
 """The SQL that makes a table append-only, for both databases, as text for migrations.
 
 `pgtrigger` does this for PostgreSQL alone; the embedded profile keeps the same promise on SQLite. A table may name
-columns that go from empty to a value exactly once (a seal, the digits of a token), and columns that may change as long as
-another one is empty (a TID that the security module chooses with the digits): every other change is refused.
+columns that go from empty to a value exactly once (a seal, the digits of a token), and columns that may change as long
+as another one is empty (a TID that the security module chooses with the digits): every other change is refused.
 """
 
 REFUSAL = "append-only"
@@ -60,8 +60,7 @@ def _sqlite(table: str, forbidden: str) -> list[str]:
     raise_it = f"BEGIN SELECT RAISE(ABORT, '{table} is {REFUSAL}'); END"
     return [
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW {raise_it}",
-        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW "
-        f"WHEN {forbidden} {raise_it}",
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW WHEN {forbidden} {raise_it}",
     ]
 
 

@@ -166,19 +166,34 @@ def rotate_vending_keys(*, random_octets: Callable[[int], bytes], actor: str, no
 
 @contextmanager
 def open_vending_key(*, sgc: str, krn: int, kt: int) -> Iterator[OpenVendingKey]:
-    """The vending key in the clear, for the length of the block. A stopped one is refused (`VendingKeyStopped`); raises
-    `VendingKeyMissing`, `PublishedTestKeyRefused` and what unsealing raises.
+    """The vending key in the clear, to make tokens, for the length of the block. A stopped one is refused
+    (`VendingKeyStopped`); raises `VendingKeyMissing`, `PublishedTestKeyRefused` and what unsealing raises.
 
     Python cannot wipe memory; that the octets are gone after the block is not promised.
     """
+    row = _row_of(sgc, krn, kt)
+    if row.stopped_at:
+        raise VendingKeyStopped(f"the vending key of SGC {sgc}, KRN {krn}, KT {kt} is stopped: {row.stopped_reason}")
+    yield _opened(row)
+
+
+@contextmanager
+def open_vending_key_for_reading(*, sgc: str, krn: int, kt: int) -> Iterator[OpenVendingKey]:
+    """The same to read tokens that were made. A stopped one opens: what it made is to be looked at just then."""
+    yield _opened(_row_of(sgc, krn, kt))
+
+
+def _row_of(sgc: str, krn: int, kt: int) -> VendingKey:
     row = VendingKey.objects.filter(sgc=sgc, krn=krn, kt=kt).first()
     if row is None:
         raise VendingKeyMissing(f"no vending key for SGC {sgc}, KRN {krn}, KT {kt}")
-    if row.stopped_at:
-        raise VendingKeyStopped(f"the vending key of SGC {sgc}, KRN {krn}, KT {kt} is stopped: {row.stopped_reason}")
+    return row
+
+
+def _opened(row: VendingKey) -> OpenVendingKey:
     secret = _unsealed(row)
     _check_may_be_used(secret)
-    yield OpenVendingKey(
+    return OpenVendingKey(
         secret=secret,
         base_date=row.base_date,
         dkga=row.dkga,

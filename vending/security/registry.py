@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from vending.keys.queries import describe_keys
-from vending.keys.services import open_vending_key
+from vending.keys.services import open_vending_key, open_vending_key_for_reading
 from vending.security.ports import SecurityModule
 from vending.security.software import SoftwareSecurityModule
 from vending.sta_tables.queries import check_may_sell_under_ea07, get_tables
@@ -16,6 +16,7 @@ from vending.sta_tables.queries import check_may_sell_under_ea07, get_tables
 def _software() -> SecurityModule:
     return SoftwareSecurityModule(
         open_vending_key=open_vending_key,
+        open_for_reading=open_vending_key_for_reading,
         describe_keys=describe_keys,
         sta_tables=get_tables,
         check_may_sell=check_may_sell_under_ea07,

@@ -8,6 +8,7 @@ STS 531-1-11 Edition 2.2, CTSA01 (tokens).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from vending.sts.bulk import LEAST_BATCH, decode_tokens, encode_credits
 from vending.sts.ciphers import DEA, MISTY1, Cipher, sta
 from vending.sts.crc import token_crc
 from vending.sts.credit import ELECTRICITY, UnitCredit, decode_credit, encode_credit
@@ -90,4 +91,13 @@ def _credit_fits(cipher: Cipher, decoder_key: bytes, digits: str) -> bool:
         cipher=cipher,
         decoder_key=decoder_key,
     )
-    return made == digits and decode_credit(digits, cipher=cipher, decoder_key=decoder_key) == _CREDIT
+    read = decode_credit(digits, cipher=cipher, decoder_key=decoder_key)
+    return made == digits and read == _CREDIT and _many_fit(cipher, decoder_key, digits)
+
+
+def _many_fit(cipher: Cipher, decoder_key: bytes, digits: str) -> bool:
+    """The same in bulk, which has its own way through the cipher."""
+    many, decoder_keys = range(LEAST_BATCH), [decoder_key] * LEAST_BATCH
+    made = encode_credits([_CREDIT for _ in many], cipher=cipher, decoder_keys=decoder_keys)
+    read = decode_tokens([digits for _ in many], cipher=cipher, decoder_keys=decoder_keys)
+    return made == [digits for _ in many] and read == [_CREDIT for _ in many]

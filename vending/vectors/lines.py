@@ -1,8 +1,7 @@
 """One line of a stream of cases: JSON in, JSON out. Whatever the line holds, there is an answer and no exception.
 
-The answer is `{"id", "result"}` or `{"id", "error": {"code", "message"}}`, with `"unverified": true`,
-`"ea07_tables": "sample"` and `"ignored": [names]` beside a result of which that must be said. A message never holds
-what an input held.
+The answer is `{"id", "result"}` or `{"id", "error": {"code", "message"}}`, with `"unverified": true` and
+`"ea07_tables": "sample"` beside a result of which that must be said. A message never holds what an input held.
 """
 
 import json
@@ -38,12 +37,18 @@ _INPUT_NAMES = {
 Answer = dict[str, object]
 
 
-def answer_line(line: bytes, *, sta_tables: Callable[[], StaTables]) -> str:
-    """The answer to one line, with or without its line feed, as one line of ASCII without it."""
+def answer_line(line: bytes, *, sta_tables: Callable[[], StaTables], names_ignored: bool = False) -> str:
+    """The answer to one line, with or without its line feed, as one line of ASCII without it.
+
+    With `names_ignored` a result has `"ignored": [names]` beside it where inputs played no part: slips of the pen.
+    """
     answer: Answer = {"id": None}
     try:
         case = _case_in(line, answer)
-        answer |= outcome_as_json(_computed(case, sta_tables))
+        outcome = _computed(case, sta_tables)
+        answer |= outcome_as_json(outcome)
+        if names_ignored and outcome.ignored:
+            answer["ignored"] = list(outcome.ignored)
     except DomainError as refusal:
         answer |= refusal_as_json(refusal)
     return json.dumps(answer)
@@ -56,8 +61,6 @@ def outcome_as_json(outcome: Outcome) -> Answer:
         answer["unverified"] = True
     if outcome.used_sample_tables:
         answer["ea07_tables"] = "sample"
-    if outcome.ignored:
-        answer["ignored"] = list(outcome.ignored)
     return answer
 
 

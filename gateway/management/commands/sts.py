@@ -40,6 +40,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--ignored", action="store_true", help="beside a result, name the inputs that played no part"
+        )
         add_commands(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,7 +53,7 @@ class Command(BaseCommand):
                 case "decode":
                     self._decode(options)
                 case _:
-                    _answer_stream()
+                    _answer_stream(names_ignored=options["ignored"])
         except DomainError as refusal:
             raise CommandError(_in_one_line(refusal)) from None
         except KeyboardInterrupt:
@@ -88,11 +91,11 @@ class Command(BaseCommand):
             self.stdout.write(f"NOTE: {remark}")
 
 
-def _answer_stream() -> None:
+def _answer_stream(*, names_ignored: bool) -> None:
     if sys.stdin is None or sys.stdout is None:  # closed by whoever started us
         return
     try:
-        answer_stream(sys.stdin.buffer, sys.stdout.buffer, sta_tables=get_tables)
+        answer_stream(sys.stdin.buffer, sys.stdout.buffer, sta_tables=get_tables, names_ignored=names_ignored)
     except BrokenPipeError:
         # Nobody reads any more. What Python would still write at its end must not fail either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,10 +12,12 @@ from vending.vectors.errors import LineFailed
 from vending.vectors.lines import GREATEST_OCTETS, answer_line, refusal_as_json
 
 
-def answer_stream(cases: BinaryIO, answers: BinaryIO, *, sta_tables: Callable[[], StaTables]) -> None:
+def answer_stream(
+    cases: BinaryIO, answers: BinaryIO, *, sta_tables: Callable[[], StaTables], names_ignored: bool = False
+) -> None:
     """Answer every line of `cases` in order. Each answer is flushed: a program may wait for it before it goes on."""
     for line in lines_of(cases):
-        answers.write(_answered(line, sta_tables).encode("ascii") + b"\n")
+        answers.write(_answered(line, sta_tables, names_ignored).encode("ascii") + b"\n")
         answers.flush()
 
 
@@ -32,8 +34,8 @@ def _skip_the_rest(cases: BinaryIO) -> None:
         pass
 
 
-def _answered(line: bytes, sta_tables: Callable[[], StaTables]) -> str:
+def _answered(line: bytes, sta_tables: Callable[[], StaTables], names_ignored: bool) -> str:
     try:
-        return answer_line(line, sta_tables=sta_tables)
+        return answer_line(line, sta_tables=sta_tables, names_ignored=names_ignored)
     except Exception:  # a fault of ours in one case must not take the answers to the others
         return json.dumps({"id": None} | refusal_as_json(LineFailed("a fault of this program; please report it")))

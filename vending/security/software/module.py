@@ -36,10 +36,10 @@ MadeFrom = TypeVar("MadeFrom", CreditRequest, ManagementRequest, KeyChangeReques
 class SoftwareSecurityModule:
     """Makes and reads every token of the standard; meets `vending.security.ports.SecurityModule`.
 
-    `open_vending_key` is called once for each vending key of a batch. What it raises answers the items that need that
-    key, except `SecurityModuleUnavailable`, which ends the call. `sta_tables` gives the tables of EA 07; what it or
-    `check_may_sell` raises answers the items with EA 07. The module checks `known_answers` before its first work, and
-    again whenever the tables have changed.
+    `open_vending_key` is called once for each vending key of a batch, `open_for_reading` in its place when tokens are
+    read. What it raises answers the items that need that key, except `SecurityModuleUnavailable`, which ends the call.
+    `sta_tables` gives the tables of EA 07; what it or `check_may_sell` raises answers the items with EA 07. The module
+    checks `known_answers` before its first work, and again whenever the tables have changed.
     """
 
     name = "software"
@@ -50,12 +50,14 @@ class SoftwareSecurityModule:
         self,
         *,
         open_vending_key: VendingKeyOpener,
+        open_for_reading: VendingKeyOpener | None = None,
         describe_keys: Callable[[], Sequence[KeyDescription]] = list,
         sta_tables: Callable[[], StaTables] = lambda: SAMPLE_TABLES,
         check_may_sell: Callable[[], None] = lambda: None,
         known_answers: Callable[[StaTables], Sequence[str]] = wrong_answers,
     ) -> None:
-        self._open_vending_key = open_vending_key
+        self._open_for_making = open_vending_key
+        self._open_for_reading = open_for_reading or open_vending_key
         self._describe_keys = describe_keys
         self._sta_tables = sta_tables
         self._check_may_sell = check_may_sell
@@ -84,7 +86,7 @@ class SoftwareSecurityModule:
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[DecodedToken | DomainError]:
         """What the digits say, whatever KEN, ACT and IUT: whether that may be so is for the caller to compare."""
-        return self._answer(requests, read_token, read_together)
+        return self._answer(requests, self._open_for_reading, read_token, read_together)
 
     def describe_keys(self) -> Sequence[KeyDescription]:
         self._check_ready()
@@ -101,7 +103,7 @@ class SoftwareSecurityModule:
         return self._journal.find(request_ids)
 
     def _make(self, requests: Sequence[MadeFrom], make: Callable[[Call, MadeFrom], Made]) -> list[Made | DomainError]:
-        answers = self._answer(requests, make)
+        answers = self._answer(requests, self._open_for_making, make)
         pairs = zip(requests, answers, strict=True)
         self._journal.keep((request.request_id, answer) for request, answer in pairs if isinstance(answer, Made))
         return answers
@@ -109,13 +111,14 @@ class SoftwareSecurityModule:
     def _answer(
         self,
         requests: Sequence[Request],
+        open_vending_key: VendingKeyOpener,
         make: Callable[[Call, Request], Answer],
         together: Callable[[Call, Sequence[Request]], Mapping[int, Answer | DomainError]] = lambda _call, _requests: {},
     ) -> list[Answer | DomainError]:
         tables = self._check_ready()
         try:
             with ExitStack() as stack:
-                call = Call(stack, self._open_vending_key, tables, self._check_may_sell)
+                call = Call(stack, open_vending_key, tables, self._check_may_sell)
                 done = _done_together(together, call, requests)
                 return [
                     done[place] if place in done else _made_or_refused(make, call, request)
