@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import SimpleLazyObject
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -79,7 +80,8 @@ BIND = env.str("BIND", "127.0.0.1:8000")
 PUBLIC_BASE_URL = _address("PUBLIC_BASE_URL", f"http://{BIND}")
 _OWN_HOSTS = [urlsplit(PUBLIC_BASE_URL).hostname or "", BIND.rpartition(":")[0], "localhost", "127.0.0.1"]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=_OWN_HOSTS if IS_PRODUCTION else ["*"])
-SECRET_KEY = env.str("SECRET_KEY", "") or kept_secret(TOKENI_DATA_DIR / "secret_key")
+# Read or made at first use: a command that needs none (`sts`) also works where nothing can be written.
+SECRET_KEY: Any = env.str("SECRET_KEY", "") or SimpleLazyObject(lambda: kept_secret(TOKENI_DATA_DIR / "secret_key"))
 HOOK_SECRETS = _hex_secrets("HOOK_SECRETS")
 if not HOOK_SECRETS and not IS_PRODUCTION:
     HOOK_SECRETS = [kept_secret(TOKENI_DATA_DIR / "hook_secret")]
@@ -154,7 +156,8 @@ _SQLITE_OPTIONS: dict[str, Any] = {
 def _database() -> dict[str, Any]:
     config: dict[str, Any] = env.db_url_config(DATABASE_URL or f"sqlite:///{TOKENI_DATA_DIR / 'tokeni.sqlite3'}")
     if config["ENGINE"].endswith("sqlite3"):
-        Path(config["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # where it cannot be made, SQLite says so when it is opened
+            Path(config["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return config | {"OPTIONS": _SQLITE_OPTIONS, "CONN_MAX_AGE": None}
     pool = {"min_size": 1, "max_size": _count("DATABASE_POOL_SIZE", WEB_THREADS + 2), "timeout": 5}
     # Statements are parsed and planned once a connection, not once a call: half of the database's time when a payment

@@ -1,6 +1,10 @@
 """Celery's entry to the flow."""
 
+import logging
+from typing import Any
+
 from celery import shared_task
+from celery.signals import celeryd_after_setup
 from django.conf import settings
 
 from fleet.audit.services import seal_entries
@@ -9,9 +13,27 @@ from gateway.clock import now
 from gateway.fulfilment.services import Tools, fulfil, resume
 from gateway.queues import Queue
 from gateway.relay import wake
+from vending.kernel.errors import DomainError
 from vending.security.registry import get_security_module
 
+logger = logging.getLogger(__name__)
+
 SEND_MESSAGES = "gateway.sms.tasks.send_messages"
+
+
+@celeryd_after_setup.connect
+def check_security_module(instance: Any, **_: Any) -> None:
+    """Test the security module when a worker that will ask it starts, not at its first sale.
+
+    The worker starts all the same: with a module that refuses to work, sales are HELD and money is kept.
+    """
+    if Queue.TOKENS not in instance.app.amqp.queues.consume_from:
+        return
+    try:
+        get_security_module().health()
+    except DomainError as refusal:
+        # Without its frames, which are the module's.
+        logger.error("the security module refuses to work: %s (%s)", refusal, refusal.code)  # noqa: TRY400
 
 
 @shared_task(queue=Queue.TOKENS)

@@ -40,6 +40,7 @@ WITHOUT_ACTOR: dict[str, set[str]] = {
         "gateway/webhooks.journal",
         "gateway/webhooks.unreadable",
     },
+    "a hint: only when the next try comes is changed": {"vending/vends.wake_held_vends"},
     "writes nothing": {"vending/keys.open_vending_key", "vending/keys.open_vending_key_for_reading"},
 }
 # Sealing takes the last seal and unsealed entries, which no other act ever locks.

@@ -249,7 +249,7 @@ def test_key_is_stopped_by_one_and_started_by_two(run: Run) -> None:
     with pytest.raises(CommandError, match=r"^custodian_refused"):
         run("start", *NAME, lines=(*login("amina"), "juma", "wrong"))
     started = run("start", *NAME, "--outcome", "sheet found", lines=(*login("amina"), *login("juma")))
-    assert started == "started\n"
+    assert started == "started; sales that go on: 0\n"
     assert run("start", *NAME, lines=(*login("amina"), *login("juma"))) == "it was not stopped\n"
     assert AuditEntry.objects.get(act="vending_key.started").details == {"custodians": [actor("amina"), actor("juma")]}
 

@@ -15,8 +15,9 @@ from vending.sts.ciphers import Cipher
 from vending.sts.column_credit import credit_blocks, credits_in
 from vending.sts.column_frame import BODY_OCTETS, crc_columns, opened_digits, sealed_digits
 from vending.sts.credit import TIME, UnitCredit, encode_credit
-from vending.sts.errors import StsError
-from vending.sts.frame import CREDIT_CLASS, MANAGEMENT_CLASS
+from vending.sts.errors import FieldOutOfRange, StsError
+from vending.sts.fields import check_list
+from vending.sts.frame import CREDIT_CLASS, MANAGEMENT_CLASS, check_cipher
 from vending.sts.slices import Columns, SlicedCipher, columns_in, difference, rows_in, union
 from vending.sts.tokens import AnyToken, decode_token, token_in
 
@@ -50,12 +51,16 @@ _Made = TypeVar("_Made")
 
 
 def encrypt_many(cipher: Cipher, decoder_keys: Sequence[bytes], blocks: Sequence[int]) -> list[int]:
-    """`cipher.encrypt` of each block under the decoder key at its place; its errors, for the first that is wrong."""
+    """`cipher.encrypt` of each block under the decoder key at its place; its errors, for the first that is wrong.
+
+    Here and below two lists that do not fit each other are `FieldOutOfRange`.
+    """
 
     def together(sliced: SlicedCipher, keys: Sequence[bytes], some: Sequence[int]) -> list[int] | None:
         return _worked(sliced.encrypt, keys, some)
 
-    return _chunk_by_chunk(cipher, decoder_keys, blocks, together, cipher.encrypt)
+    _check_lists(decoder_keys, blocks, "blocks")
+    return _chunk_by_chunk(cipher, decoder_keys, blocks, together, check_cipher(cipher).encrypt)
 
 
 def decrypt_many(cipher: Cipher, decoder_keys: Sequence[bytes], blocks: Sequence[int]) -> list[int]:
@@ -64,7 +69,8 @@ def decrypt_many(cipher: Cipher, decoder_keys: Sequence[bytes], blocks: Sequence
     def together(sliced: SlicedCipher, keys: Sequence[bytes], some: Sequence[int]) -> list[int] | None:
         return _worked(sliced.decrypt, keys, some)
 
-    return _chunk_by_chunk(cipher, decoder_keys, blocks, together, cipher.decrypt)
+    _check_lists(decoder_keys, blocks, "blocks")
+    return _chunk_by_chunk(cipher, decoder_keys, blocks, together, check_cipher(cipher).decrypt)
 
 
 def encode_credits(unit_credits: Sequence[UnitCredit], *, cipher: Cipher, decoder_keys: Sequence[bytes]) -> list[str]:
@@ -84,6 +90,9 @@ def encode_credits(unit_credits: Sequence[UnitCredit], *, cipher: Cipher, decode
         blocks = credit_blocks(some)
         return None if blocks is None else sealed_digits(CREDIT_CLASS, sliced.encrypt(_key_columns(keys), blocks))
 
+    _check_lists(decoder_keys, unit_credits, "unit_credits")
+    if not all(isinstance(credit, UnitCredit) for credit in unit_credits):
+        raise FieldOutOfRange("unit_credits holds UnitCredit alone", field="unit_credits")
     return _chunk_by_chunk(cipher, decoder_keys, unit_credits, together, alone)
 
 
@@ -111,7 +120,15 @@ def decode_tokens(
                 tokens[row] = alone(keys[row], some[row])
         return tokens
 
+    _check_lists(decoder_keys, digits, "digits")
     return _chunk_by_chunk(cipher, decoder_keys, digits, together, alone)
+
+
+def _check_lists(decoder_keys: Sequence[bytes], given: Sequence[object], name: str) -> None:
+    check_list(decoder_keys, "decoder_keys")
+    check_list(given, name)
+    if len(decoder_keys) != len(given):
+        raise FieldOutOfRange(f"each of {name} takes a decoder key of its own", field="decoder_keys")
 
 
 def _read(reading: Callable[[], AnyToken]) -> AnyToken | StsError:
@@ -130,8 +147,6 @@ def _chunk_by_chunk(
     alone: Callable[[bytes, _Given], _Made],
 ) -> list[_Made]:
     """Each chunk together; one by one if it is too small, or if a decoder key or `together` says that it is unusual."""
-    if len(decoder_keys) != len(given):
-        raise ValueError("each takes a decoder key of its own")
     sliced = cipher.sliced if isinstance(cipher, Cipher) else None
     made: list[_Made] = []
     for start in range(0, len(given), _CHUNK):

@@ -4,6 +4,8 @@ A field has one type and one range, so `True`, `1.0` and `"1"` are refused like 
 value is not repeated: it may be as long as its sender likes.
 """
 
+from collections.abc import Sequence
+
 from vending.sts.errors import FieldOutOfRange, StsError
 
 
@@ -25,6 +27,12 @@ def check_flag(value: bool, field: str) -> None:
     """Refuse what is neither true nor false (`FieldOutOfRange`): a 1 or a "no" would be taken for true."""
     if not isinstance(value, bool):
         raise FieldOutOfRange(f"{field} is true or false", field=field)
+
+
+def check_list(values: Sequence[object], field: str) -> None:
+    """Refuse what is neither a list nor a tuple (`FieldOutOfRange`): a text is a sequence too, of its letters."""
+    if not isinstance(values, list | tuple):
+        raise FieldOutOfRange(f"{field} is a list", field=field)
 
 
 def is_whole(value: object) -> bool:

@@ -14,6 +14,7 @@ from vending.sts.base_dates import BaseDate
 from vending.sts.check_digits import luhn_digit
 from vending.sts.ciphers import KEY_OCTETS
 from vending.sts.decoder_keys import control_block, derive_decoder_key, kdf_input
+from vending.sts.fields import check_list
 from vending.sts.identifiers import KeyRevisionNumber, KeyType, SupplyGroupCode, TariffIndex
 from vending.sts.slices import columns_in, difference
 
@@ -42,7 +43,10 @@ def derive_decoder_keys(
     kt: int,
     ti: int,
 ) -> list[bytes]:
-    """`derive_decoder_key` of each MeterPAN, all else being equal; its errors, for the first meter that is wrong."""
+    """`derive_decoder_key` of each MeterPAN, all else being equal; its errors, for the first meter that is wrong.
+
+    `FieldOutOfRange` for `meter_pans` that are no list.
+    """
 
     def alone(meter_pan: str) -> bytes:
         return derive_decoder_key(
@@ -57,6 +61,7 @@ def derive_decoder_keys(
             ti=ti,
         )
 
+    check_list(meter_pans, "meter_pans")
     first = [alone(meter_pan) for meter_pan in meter_pans[:1]]  # refuses all that is wrong but another MeterPAN
     if kt == KeyType.DCTK or dkga not in (2, 4) or not _are_intact(meter_pans):
         return first + [alone(meter_pan) for meter_pan in meter_pans[1:]]

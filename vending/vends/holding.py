@@ -16,6 +16,7 @@ from fleet.cases.queries import list_open_subjects
 from fleet.cases.services import CaseDraft, close_cases, open_cases
 from vending.kernel.errors import DomainError
 from vending.keys.queries import KeyName, list_vending_keys
+from vending.sts.errors import TidTooFarAhead
 from vending.tokens.errors import VerifyFailed
 from vending.vends.lifecycle import VEND, VendState
 from vending.vends.models import Vend
@@ -47,7 +48,7 @@ class Need(NamedTuple):
 _AT_LAST = Need(About.METER, 4, tries=5)
 _NEEDS: Mapping[str, Need] = {
     VerifyFailed.code: Need(About.VENDING_KEY, 1),
-    "look_ahead_limit": Need(About.METER, 4),
+    TidTooFarAhead.code: Need(About.METER, 4),
     "vending_key_stopped": Need(About.VENDING_KEY, 4),
     "vending_key_not_active": Need(About.VENDING_KEY, 4),
     "vending_key_issue_ended": Need(About.VENDING_KEY, 4),
@@ -80,9 +81,16 @@ def hold(vend: Vend, reason: DomainError, now: datetime) -> None:
     """HELD with a reason and the next automatic try; what only a person can mend has none."""
     if vend.state != VendState.HELD:
         move(vend, VendState.HELD)
-    delay = RETRY_SECONDS[min(vend.attempts, len(RETRY_SECONDS) - 1)]
     vend.held_reason, vend.leased_until = reason.code, None
-    vend.next_try_at = None if reason.code in _MOVES_BY_HAND else now + timedelta(seconds=delay)
+    vend.next_try_at = _next_try_at(vend, reason, now)
+
+
+def _next_try_at(vend: Vend, reason: DomainError, now: datetime) -> datetime | None:
+    if reason.code in _MOVES_BY_HAND:
+        return None
+    if isinstance(reason, TidTooFarAhead):  # TIDs are minutes: only the next one can help, and it may
+        return now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return now + timedelta(seconds=RETRY_SECONDS[min(vend.attempts, len(RETRY_SECONDS) - 1)])
 
 
 def waits_for_hand(vend: Vend) -> bool:

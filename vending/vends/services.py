@@ -5,7 +5,7 @@ security module between these steps, outside of any transaction.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -182,6 +182,15 @@ def resume_vends(
     prepare(vends, meters, random_nibble=random_nibble, look_ahead_minutes=look_ahead_minutes, now=now)
     _store(vends)
     follow_up(vends=vends, reasons_before=reasons_before, actor=_ACTOR, now=now)
+
+
+def wake_held_vends(*, reasons: Collection[str], now: datetime) -> int:
+    """Let sales that are HELD for one of these reasons be tried at the next sweep: what held them was just mended.
+
+    Only the time of the next try changes, and not where only a person may move the sale. Returns how many.
+    """
+    held = Vend.objects.filter(state=VendState.HELD, held_reason__in=reasons, next_try_at__gt=now)
+    return held.update(next_try_at=now)
 
 
 @transaction.atomic(savepoint=False)

@@ -6,12 +6,16 @@ No number of a table is ever printed: a set is named by its fingerprint.
 from pathlib import Path
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from gateway.clock import now
 from vending.kernel.errors import DomainError
+from vending.sta_tables.errors import Ea07TablesMissing, Ea07TablesRefused
 from vending.sta_tables.queries import get_tables, get_tables_source
 from vending.sta_tables.services import install_tables
+from vending.vends.services import wake_held_vends
 
 _SOURCES = {
     "STS_EA07_TABLES": "the file that STS_EA07_TABLES names",
@@ -32,10 +36,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["command"] == "install":
-                install_tables(path=options["file"], actor="system:sts_tables", now=now())
+                _install(options["file"])
             self._show()
         except DomainError as refusal:
             raise CommandError(f"{refusal.code}: {refusal}") from None
+        except DatabaseError as error:
+            raise CommandError(f"nothing was installed, the database does not answer: {error}") from None
 
     def _show(self) -> None:
         tables = get_tables()
@@ -43,3 +49,10 @@ class Command(BaseCommand):
         self.stdout.write(f"SHA-256: {tables.sha256}")
         if not tables.is_operational:
             self.stdout.write("These are the standard's SAMPLE tables: no real meter takes a token that they make.")
+
+
+def _install(path: Path) -> None:
+    """The audit trail is in the database: on a new machine this is what makes it, as `up` does."""
+    call_command("migrate", interactive=False, verbosity=0)
+    install_tables(path=path, actor="system:sts_tables", now=now())
+    wake_held_vends(reasons=[Ea07TablesMissing.code, Ea07TablesRefused.code], now=now())

@@ -25,11 +25,12 @@ from vending.kernel.errors import DomainError
 from vending.keys.attributes import KeyAttributes, check_attributes
 from vending.keys.check_values import check_value_of
 from vending.keys.components import check_component, check_value_from_entry, component_from_entry, joined
-from vending.keys.errors import VendingKeyMissing
+from vending.keys.errors import VendingKeyMissing, VendingKeyStopped
 from vending.keys.models import VendingKey
 from vending.keys.queries import describe_keys, list_vending_keys, list_waiting_components
 from vending.keys.services import forget_component, load_component, rotate_vending_keys
 from vending.keys.stopping import STARTED_AGAIN, start_vending_key, stop_vending_key
+from vending.vends.services import wake_held_vends
 
 _NONCE_OCTETS = 12
 
@@ -93,6 +94,7 @@ class Command(BaseCommand):
             now=now(),
         )
         if loading.vending_key:
+            wake_held_vends(reasons=[VendingKeyMissing.code], now=now())
             self.stdout.write(f"loaded: {attributes.name}, check value {loading.vending_key.check_value}")
         else:
             until = loading.waits_until_at
@@ -122,7 +124,8 @@ class Command(BaseCommand):
         row = _vending_key(options)
         actors = log_in("first custodian", now()), log_in("second custodian", now())
         is_new = start_vending_key(vending_key_id=row.pk, actors=actors, now=now(), outcome=options["outcome"])
-        self.stdout.write("started" if is_new else "it was not stopped")
+        woken = wake_held_vends(reasons=[VendingKeyStopped.code], now=now())
+        self.stdout.write(f"started; sales that go on: {woken}" if is_new else "it was not stopped")
 
     def _rotate(self, options: dict[str, Any]) -> None:
         actor = log_in("operator", now())

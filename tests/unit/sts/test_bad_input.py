@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,6 +114,8 @@ class Row:
         return f"{self.work.__module__.rpartition('.')[2]}.{self.work.__qualname__}"
 
 
+NO_LIST: Hostile = (None, True, 1, 1.0, "ab", b"ab", {}, {1}, object())
+
 ROWS = [
     Row(amounts.amount_for, {"tenths": (1, WHOLE)}, {"tenths": "amount"}),
     Row(amounts.greatest_amount_within, {"tenths": (1, (*NO_WHOLE_NUMBER, -1))}, {"tenths": "amount"}),
@@ -144,6 +147,7 @@ ROWS = [
     Row(decoder_keys.check_parity, VENDING_KEY),
     Row(fields.check_bits, {"value": (1, WHOLE), "bits": (4, ()), "field": ("value", ())}),
     Row(fields.check_between, {"value": (1, WHOLE), "low": (0, ()), "high": (9, ()), "field": ("value", ())}),
+    Row(fields.check_list, {"values": ([], NO_LIST), "field": ("values", ())}),
     Row(fields.check_flag, {"value": (True, FLAG), "field": ("value", ())}),
     Row(frame.seal_token, {"token_class": (0, WHOLE), "body": (1, WHOLE)} | METER),
     Row(frame.open_token, {"digits": (TOKEN, DIGITS)} | METER),
@@ -278,6 +282,38 @@ def test_bad_block_or_key_among_many_is_refused(
         with pytest.raises(StsError) as refusal:
             work(MISTY1, columns["keys"], columns["blocks"])
         check_refusal(refusal.value, field)
+
+
+@pytest.mark.parametrize(
+    ("work", "items"),
+    [
+        (partial(bulk.encrypt_many, MISTY1), "blocks"),
+        (partial(bulk.decrypt_many, MISTY1), "blocks"),
+        (partial(bulk.encode_credits, cipher=MISTY1), "unit_credits"),
+        (partial(bulk.decode_tokens, cipher=MISTY1), "digits"),
+    ],
+)
+def test_what_is_no_list_is_refused_in_bulk(work: Callable[..., object], items: str) -> None:
+    for value in NO_LIST:
+        for argument in ("decoder_keys", items):
+            with pytest.raises(StsError) as refusal:
+                work(**{"decoder_keys": [], items: []} | {argument: value})
+            check_refusal(refusal.value, argument)
+
+
+@pytest.mark.parametrize("work", [bulk.encrypt_many, bulk.decrypt_many])
+def test_bulk_without_a_cipher_is_refused(work: Callable[..., object]) -> None:
+    for value in CIPHER:
+        with pytest.raises(StsError) as refusal:
+            work(value, [], [])
+        check_refusal(refusal.value, "cipher")
+
+
+def test_credits_that_are_none_are_refused_in_bulk() -> None:
+    for value in (None, True, 1, "credit", {}, object()):
+        with pytest.raises(StsError) as refusal:
+            bulk.encode_credits([value], cipher=MISTY1, decoder_keys=[DECODER_KEY])  # type: ignore[list-item]
+        check_refusal(refusal.value, "unit_credits")
 
 
 @pytest.mark.parametrize("name", ["subclass", "tid", "rnd", "amount_field"])

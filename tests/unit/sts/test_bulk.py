@@ -15,7 +15,7 @@ from vending.sts.ciphers import DEA, MISTY1, Cipher, cipher_of, sta
 from vending.sts.crc import crc16
 from vending.sts.credit import UnitCredit, encode_credit
 from vending.sts.decoder_keys import derive_decoder_key
-from vending.sts.errors import StsError
+from vending.sts.errors import FieldOutOfRange, StsError
 from vending.sts.frame import join_digits, seal_token
 from vending.sts.sta_tables import SAMPLE_TABLES, StaTables
 from vending.sts.tokens import decode_token
@@ -217,9 +217,9 @@ def test_bulk_block_that_is_none_is_refused_as_alone(block: Any, chance: random.
 def test_bulk_without_a_decoder_key_for_each_is_an_error(chance: random.Random) -> None:
     decoder_keys = _keys(MISTY1, FULL_BATCH, chance)
 
-    with pytest.raises(ValueError, match="a decoder key of its own"):
+    with pytest.raises(FieldOutOfRange, match="a decoder key of its own"):
         encode_credits(_some_credits(FULL_BATCH - 1, chance), cipher=MISTY1, decoder_keys=decoder_keys)
-    with pytest.raises(ValueError, match="a decoder key of its own"):
+    with pytest.raises(FieldOutOfRange, match="a decoder key of its own"):
         decode_tokens(["0" * 20], cipher=MISTY1, decoder_keys=decoder_keys)
 
 
