@@ -31,7 +31,7 @@ from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 from vending.vends.queries import get_quote, list_refusals
 from vending.vends.selling import can_sell, key_name_of
-from vending.vends.services import settle_vends, wake_held_vends
+from vending.vends.services import settle_vends
 
 __all__ = ["committed", "committed_world"]
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
@@ -285,25 +285,6 @@ def test_paid_sale_goes_on_though_its_meter_was_blocked_since(world: World, sett
     world.later(3)
     world.resume()
     assert Vend.objects.get().state == VendState.ISSUED
-
-
-def test_sales_are_woken_when_their_reason_is_mended_and_no_others(world: World, settings: Settings) -> None:
-    stop(world, settings)
-    world.sell()
-    world.sell(account=world.other_meter.drn)
-    Vend.objects.filter(meter=world.other_meter).update(held_reason="verify_failed", next_try_at=None)
-    waiting = Vend.objects.get(meter=world.meter)
-    assert waiting.next_try_at == world.now + timedelta(seconds=2)
-
-    assert wake_held_vends(reasons=["vending_key_missing", "verify_failed"], now=world.now) == 0
-    assert wake_held_vends(reasons=["vending_key_stopped"], now=world.now) == 1
-
-    waiting.refresh_from_db()
-    assert waiting.next_try_at == world.now
-    start(world, settings)
-    world.resume()
-    waiting.refresh_from_db()
-    assert waiting.state == VendState.ISSUED
 
 
 def test_meter_at_the_limit_holds_the_sale_and_lets_it_go_on_with_the_clock(

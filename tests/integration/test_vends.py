@@ -11,6 +11,8 @@ from fleet.audit.queries import list_entries_of
 from fleet.meters.locks import lock_meters
 from tests.support.fake_security_module import FakeSecurityModule
 from tests.support.world import ACTOR, NOW, PRICES, World, block
+from vending.keys.models import VendingKey
+from vending.keys.stopping import start_vending_key, stop_vending_key
 from vending.ledger.models import LedgerEntry
 from vending.ledger.queries import get_wallet
 from vending.security.ports import SecurityModuleUnavailable
@@ -32,7 +34,7 @@ from vending.vends.queries import (
     list_unfinished_vends,
     list_vend_ids_of,
 )
-from vending.vends.services import SaleOrder, fingerprint_of, fund_vends, settle_vends
+from vending.vends.services import SaleOrder, fingerprint_of, fund_vends, settle_vends, wake_held_vends
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 
@@ -201,3 +203,21 @@ def test_sales_are_listed_as_their_readers_need_them(world: World) -> None:
     assert list_issued_vends(meter_ids=[], references=[], limit=9) == []
     assert list_vend_ids_of("payment", references) == {other.authority.reference: other.pk}
     assert list_vend_ids_of("approval", references) == {}
+
+
+def test_held_sales_are_woken_when_their_reason_is_mended_and_no_others(world: World) -> None:
+    key_id = VendingKey.objects.get().pk
+    stop_vending_key(vending_key_id=key_id, reason="lost card", actor=ACTOR, now=NOW)
+    world.sell()
+    world.sell(account=world.other_meter.drn)
+    Vend.objects.filter(meter=world.other_meter).update(held_reason="verify_failed", next_try_at=None)
+    waiting = Vend.objects.get(meter=world.meter)
+    assert waiting.next_try_at == world.now + timedelta(seconds=2)
+
+    assert wake_held_vends(reasons=["vending_key_missing", "verify_failed"], now=world.now) == 0
+    assert wake_held_vends(reasons=["vending_key_stopped"], now=world.now) == 1
+
+    start_vending_key(vending_key_id=key_id, actors=("operator:1", "operator:2"), now=NOW)
+    world.resume()
+    waiting.refresh_from_db()
+    assert waiting.state == VendState.ISSUED
