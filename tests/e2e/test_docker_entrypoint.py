@@ -177,12 +177,18 @@ def test_compose_services_start_by_commands_that_the_entrypoint_knows() -> None:
 
 
 def test_compose_gives_the_key_to_the_tokens_worker_alone() -> None:
-    with_secret = {name for name, service in own_services().items() if service.get("secrets")}
+    with_secret = {name for name, service in own_services().items() if "key_encryption_key" in service["secrets"]}
     with_setting = {name for name, service in own_services().items() if service["environment"][KEY_FILE]}
 
     assert with_secret == with_setting == {"worker-tokens"}
     assert {service["environment"][KEY] for service in own_services().values()} == {""}
     assert own_services()["worker-tokens"]["command"] == ["worker", "tokens"]
+
+
+def test_compose_gives_the_ea07_tables_to_whoever_quotes_or_sells() -> None:
+    for service in own_services().values():
+        assert "ea07_tables" in service["secrets"]
+        assert service["environment"]["STS_EA07_TABLES"] == "${STS_EA07_TABLES:+/run/secrets/ea07_tables}"
 
 
 def test_image_holds_what_the_entrypoint_runs() -> None:
