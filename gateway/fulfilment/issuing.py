@@ -6,6 +6,7 @@ alone, never from what was handed to the module.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 
 from gateway.failpoints import Failpoint, reach
@@ -21,7 +22,9 @@ from vending.tokens.errors import VerifyFailed
 from vending.tokens.services import store_digits
 from vending.tokens.verifying import key_facts_of, verify_tokens
 from vending.vends.models import Vend
-from vending.vends.queries import list_vends_with_tokens
+from vending.vends.queries import list_sold_tokens, list_vends_with_tokens
+
+logger = logging.getLogger(__name__)
 
 Outcomes = dict[int, DomainError | None]
 
@@ -62,8 +65,8 @@ def _make(vends: Sequence[Vend], module: SecurityModule) -> Outcomes:
         return {}
     try:
         answers = _ask(vends, module)
-    except SecurityModuleUnavailable as error:
-        return dict.fromkeys((vend.pk for vend in vends), error)
+    except Exception as fault:
+        return dict.fromkeys((vend.pk for vend in vends), _as_refusal(fault))
     reach(Failpoint.MODULE_ANSWERED)
     outcomes: Outcomes = {}
     made: dict[int, tuple[str, int | None]] = {}
@@ -71,7 +74,7 @@ def _make(vends: Sequence[Vend], module: SecurityModule) -> Outcomes:
         answer = answers[vend.pk]
         outcomes[vend.pk] = answer if isinstance(answer, DomainError) else _fault(vend, answer, module)
         if isinstance(answer, Made) and outcomes[vend.pk] is None:
-            made[vend.authority.token.pk] = (answer.digits[0], answer.tid if module.keeps_own_tids else None)
+            made[vend.authority.token.pk] = (answer.digits[0], _tid_taken(vend, answer, module))
     refused = store_digits(made=made)
     return outcomes | {vend.pk: refused[pk] for vend in vends if (pk := vend.authority.token.pk) in refused}
 
@@ -94,11 +97,31 @@ def _ask(vends: Sequence[Vend], module: SecurityModule) -> dict[int, Made | Doma
     return answers
 
 
+def _as_refusal(fault: Exception) -> DomainError:
+    """What a module raises, about all that it was asked for. A fault is a module that does not work: the sales wait,
+    with a case if it stays so, and are not tried until they are given up. Its text may hold anything.
+    """
+    if isinstance(fault, DomainError):
+        return fault
+    name = type(fault).__name__
+    logger.error("security module: a fault, %s", name)  # without its frames, which are the module's
+    return SecurityModuleUnavailable(f"a fault of the module: {name}")
+
+
 def _fault(vend: Vend, made: Made, module: SecurityModule) -> VerifyFailed | None:
     """What is wrong with an answer before it is decoded; it is not stored then."""
     token = vend.authority.token
     wrong = wrong_field_of(made, module, tid=token.tid, check_value=token.vending_key.check_value)
     return VerifyFailed(f"token {token.pk}: {wrong}", field=wrong) if wrong else None
+
+
+def _tid_taken(vend: Vend, made: Made, module: SecurityModule) -> int | None:
+    """None where the module has no choice. One that has, and says nothing, took the TID that it was asked for, which
+    may be another token's by now.
+    """
+    if not module.keeps_own_tids:
+        return None
+    return vend.authority.token.tid if made.tid is None else made.tid
 
 
 def _verify(vends: Sequence[Vend], module: SecurityModule) -> Outcomes:
@@ -108,9 +131,9 @@ def _verify(vends: Sequence[Vend], module: SecurityModule) -> Outcomes:
     token_ids = [vend.authority.token.pk for vend in vends]
     try:
         verdicts = verify_tokens(token_ids, module)
-    except SecurityModuleUnavailable as error:
-        return dict.fromkeys((vend.pk for vend in vends), error)
-    sold = list_vends_with_tokens([vend.pk for vend in vends])
+    except Exception as fault:
+        return dict.fromkeys((vend.pk for vend in vends), _as_refusal(fault))
+    sold = list_sold_tokens([vend.pk for vend in vends])
     return {vend.pk: verdicts[vend.authority.token.pk] or _difference(vend) for vend in sold}
 
 

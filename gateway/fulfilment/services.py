@@ -29,6 +29,7 @@ from gateway.payments.locks import claim_payments, lock_payments
 from gateway.payments.models import Payment
 from gateway.payments.queries import find_meters, list_payments
 from gateway.payments.services import postpone_payment
+from gateway.payments.sql import store_allocated
 from vending.kernel.errors import DomainError
 from vending.ledger.accounts import SUSPENSE, provider_float
 from vending.ledger.services import Line, Posting, post
@@ -183,17 +184,13 @@ def _store(payments: Sequence[Payment], meter_of: Mapping[int, int], now: dateti
     """Move each payment on, and book what has no meter into suspense."""
     lost = [payment for payment in payments if payment.pk not in meter_of]
     post(postings=[_suspense_posting(payment) for payment in lost], now=now)
-    matched = [payment for payment in payments if payment.meter_id != meter_of.get(payment.pk)]
     for payment in payments:
         payment.meter_id = meter_of.get(payment.pk)
         state = PaymentState.ALLOCATED if payment.meter_id else PaymentState.SUSPENSE
         PAYMENT.check_can_move(payment.state, state)
         payment.state, payment.next_try_at, payment.leased_until = state, None, None
         payment.reason = "" if payment.meter_id else "no meter for this account"
-    Payment.objects.bulk_update(matched, ["meter"])
-    for ended, reason in {(payment.state, payment.reason) for payment in payments}:
-        alike = [payment.pk for payment in payments if payment.state == ended]
-        Payment.objects.filter(pk__in=alike).update(state=ended, reason=reason, next_try_at=None, leased_until=None)
+    store_allocated(payments)
     record(actor=_ACTOR, acts=[Act(f"payment.{p.state.lower()}", f"payment:{p.pk}") for p in payments], now=now)
 
 

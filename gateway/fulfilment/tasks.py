@@ -44,11 +44,12 @@ def fulfil_payments(payment_ids: list[int]) -> None:
 
 @shared_task(queue=Queue.TOKENS)
 def sweep_fulfilment() -> None:
-    """Whatever waits, in batches, until nothing does."""
+    """Whatever waits, in batches, until nothing does. New money goes before each batch of sales that were held: there
+    may be thousands of those, none of which can go on yet.
+    """
     tools = _tools()
-    for step in (lambda: fulfil(payment_ids=None, tools=tools), lambda: resume(tools=tools)):
-        while (progress := step()).rows:
-            wake(SEND_MESSAGES, progress.message_ids)
+    while (progress := fulfil(payment_ids=None, tools=tools)).rows or (progress := resume(tools=tools)).rows:
+        wake(SEND_MESSAGES, progress.message_ids)
 
 
 @shared_task(queue=Queue.PAYMENTS)

@@ -273,10 +273,13 @@ def postpone_payment(*, payment_id: int, reason: str, now: datetime) -> None:
     """Allocation of this payment failed: keep the reason for staff, and try again after a growing wait."""
     payment = lock_payments([payment_id])[0]
     wait = ALLOCATION_RETRY_SECONDS[min(max(payment.attempts, 1), len(ALLOCATION_RETRY_SECONDS)) - 1]
+    is_new = payment.reason != reason[:60]
     payment.reason, payment.leased_until = reason[:60], None
     payment.next_try_at = now + timedelta(seconds=wait)
     payment.save(update_fields=["reason", "leased_until", "next_try_at"])
-    record(actor=_ACTOR, acts=[Act("payment.postponed", f"payment:{payment_id}", {"reason": reason[:60]})], now=now)
+    if is_new:  # a try every five minutes that fails as the one before is no act
+        act = Act("payment.postponed", f"payment:{payment_id}", {"reason": reason[:60]})
+        record(actor=_ACTOR, acts=[act], now=now)
 
 
 @transaction.atomic

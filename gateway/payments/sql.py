@@ -1,9 +1,14 @@
-"""Claiming payments by one statement, by hand (ADR 0003): most hints of a backlog find theirs taken already."""
+"""Claiming payments, and storing what became of a batch, by one statement each, by hand (ADR 0003).
 
-from collections.abc import Collection
+Most hints of a backlog find theirs taken already. Each payment of a batch has a meter of its own.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import connection
+
+from gateway.payments.models import Payment
 
 # A failure that left its reason is tried for as long as it takes; one that left nothing has ended its worker.
 _CLAIM = """
@@ -15,6 +20,22 @@ WITH due AS (
 )
 UPDATE gateway_payment SET leased_until = %s, attempts = attempts + 1 WHERE id IN (SELECT id FROM due) RETURNING id
 """
+# Both databases name the columns of VALUES so; PostgreSQL takes a column that is all NULL for text.
+_STORE_ALLOCATED = """
+UPDATE gateway_payment SET meter_id = CAST(ended.column2 AS bigint), state = ended.column3, reason = ended.column4,
+  next_try_at = NULL, leased_until = NULL
+FROM (VALUES {rows}) AS ended WHERE gateway_payment.id = ended.column1
+"""
+
+
+def store_allocated(payments: Sequence[Payment]) -> None:
+    """Write meter, state and reason of these; nobody works on them any more. The caller has locked them."""
+    if not payments:
+        return
+    rows = ", ".join(["(%s, %s, %s, %s)"] * len(payments))
+    ended = [(payment.pk, payment.meter_id, payment.state, payment.reason) for payment in payments]
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE_ALLOCATED.format(rows=rows), [value for row in ended for value in row])
 
 
 def claim_due(*, most_attempts: int, limit: int, now: datetime, until: datetime) -> list[int]:

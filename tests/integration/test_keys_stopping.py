@@ -96,6 +96,19 @@ def test_one_person_does_not_start_a_key() -> None:
     assert rows_of(VendingKey, AuditEntry) == before
 
 
+def test_start_of_a_key_that_was_stopped_anew_in_the_meantime_leaves_it_stopped() -> None:
+    row = load()
+    stop_vending_key(vending_key_id=row.pk, reason="sheet lost", actor="operator:1", now=NOW)
+    start_vending_key(vending_key_id=row.pk, actors=TWO, now=NOW, stopped_at=NOW)
+    stop_vending_key(vending_key_id=row.pk, reason="verify_failed", actor=ACTOR, now=LATER)
+    before = rows_of(VendingKey, AuditEntry)
+    with pytest.raises(VendingKeyStopped, match=r"^the vending key was stopped anew in the meantime: look why"):
+        start_vending_key(vending_key_id=row.pk, actors=("operator:3", "operator:4"), now=LATER, stopped_at=NOW)
+    assert rows_of(VendingKey, AuditEntry) == before
+    assert start_vending_key(vending_key_id=row.pk, actors=TWO, now=LATER, stopped_at=LATER) is True
+    assert start_vending_key(vending_key_id=row.pk, actors=TWO, now=LATER, stopped_at=LATER) is False
+
+
 def test_start_with_an_outcome_that_is_none_leaves_the_key_stopped() -> None:
     row = load()
     stop(row)

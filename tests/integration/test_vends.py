@@ -182,7 +182,7 @@ def test_held_sale_waits_longer_each_time_and_ends_no_try(world: World) -> None:
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (2, 300)
     acts = [entry.act for entry in list_entries_of([f"vend:{vend.pk}"])]
-    assert acts == ["vend.funded", *["vend.held"] * 8]
+    assert acts == ["vend.funded", "vend.held"]  # tries that change nothing leave no trace
 
 
 def test_sales_are_listed_as_their_readers_need_them(world: World) -> None:

@@ -13,6 +13,12 @@ def lock_components() -> list[KeyComponent]:
     return list(KeyComponent.objects.select_for_update().order_by("pk"))
 
 
+def lock_vending_key(vending_key_id: int) -> VendingKey | None:
+    """One of them, without its octets. Sales that only name it are not kept waiting."""
+    keys = VendingKey.objects.select_for_update(no_key=True).defer("sealed")
+    return keys.filter(pk=vending_key_id).first()
+
+
 def lock_vending_keys() -> list[VendingKey]:
     """All of them, in order of id."""
     return list(VendingKey.objects.select_for_update().order_by("pk"))

@@ -6,7 +6,8 @@ from django.db import transaction
 
 from fleet.audit.services import Act, record
 from fleet.cases.services import close_cases
-from vending.keys.errors import CustodiansNotDifferent, VendingKeyRefused
+from vending.keys.errors import CustodiansNotDifferent, VendingKeyRefused, VendingKeyStopped
+from vending.keys.locks import lock_vending_key
 from vending.keys.models import VendingKey
 
 STARTED_AGAIN = "started again by two persons"
@@ -22,24 +23,37 @@ def stop_vending_key(*, vending_key_id: int, reason: str, actor: str, now: datet
     """
     if not 0 < len(reason) <= _LONGEST_REASON:
         raise VendingKeyRefused(f"a reason has 1 to {_LONGEST_REASON} characters", field="reason")
-    running = VendingKey.objects.filter(pk=vending_key_id, stopped_at=None)
-    is_new = running.update(stopped_at=now, stopped_reason=reason) == 1
-    if is_new:
-        act = Act("vending_key.stopped", f"vending_key:{vending_key_id}", {"reason": reason})
-        record(actor=actor, acts=[act], now=now)
-    return is_new
+    vending_key = lock_vending_key(vending_key_id)  # waits for whoever starts it at this moment
+    if vending_key is None or vending_key.stopped_at:
+        return False
+    VendingKey.objects.filter(pk=vending_key_id).update(stopped_at=now, stopped_reason=reason)
+    act = Act("vending_key.stopped", f"vending_key:{vending_key_id}", {"reason": reason})
+    record(actor=actor, acts=[act], now=now)
+    return True
 
 
 @transaction.atomic
 def start_vending_key(
-    *, vending_key_id: int, actors: tuple[str, str], now: datetime, outcome: str = STARTED_AGAIN
+    *,
+    vending_key_id: int,
+    actors: tuple[str, str],
+    now: datetime,
+    outcome: str = STARTED_AGAIN,
+    stopped_at: datetime | None = None,
 ) -> bool:
     """Two different persons let a stopped key work again, and close its open cases with `outcome` (1 to 200
     characters). Returns whether it was this call; idempotent. Raises `CustodiansNotDifferent`.
+
+    `stopped_at` names the stop that the two have looked into: a later one they have not seen, and `VendingKeyStopped`
+    says so.
     """
     if actors[0] == actors[1]:
         raise CustodiansNotDifferent("a vending key is started again by two different persons")
     stopped = VendingKey.objects.filter(pk=vending_key_id, stopped_at__isnull=False)
+    if stopped_at:
+        if stopped.exclude(stopped_at=stopped_at).exists():
+            raise VendingKeyStopped("the vending key was stopped anew in the meantime: look why, then start it again")
+        stopped = stopped.filter(stopped_at=stopped_at)
     is_new = stopped.update(stopped_at=None, stopped_reason="") == 1
     if is_new:
         subject = f"vending_key:{vending_key_id}"

@@ -16,7 +16,7 @@ MOST_ATTEMPTS = 30
 
 @transaction.atomic
 def claim_vends(*, now: datetime, limit: int) -> list[int]:
-    """Lease unfinished vends whose time has come, oldest first; waits for nobody. A short transaction of its own.
+    """Lease unfinished vends whose time has come, those longest due first; waits for nobody. A transaction of its own.
 
     A worker that dies leaves a lease that ends by itself; whoever takes the row next finds its state and goes on from
     there.
@@ -27,7 +27,7 @@ def claim_vends(*, now: datetime, limit: int) -> list[int]:
         state__in=UNFINISHED,
         next_try_at__lte=now,
     )
-    ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
+    ids = list(due.order_by("next_try_at", "pk").values_list("pk", flat=True)[:limit])
     Vend.objects.filter(pk__in=ids).update(leased_until=now + LEASE, attempts=F("attempts") + 1)
     return ids
 

@@ -50,3 +50,4 @@ def prepare(
             hold(vend, result, now)
         else:
             move(vend, VendState.ISSUING)
+            vend.held_reason = ""

@@ -83,8 +83,14 @@ def list_refusals(meters: Collection[Meter], now: datetime) -> dict[int, DomainE
 
 
 def list_vends_with_tokens(vend_ids: Collection[int]) -> list[Vend]:
-    """These vends as the database has them now, with meter, token and vending key, in order of id."""
-    return list(_whole().filter(pk__in=vend_ids).order_by("pk"))
+    """These vends as the database has them now, with meter, site, token and vending key, in order of id."""
+    vends = Vend.objects.select_related("meter__site", "authority__token__vending_key")
+    return list(vends.filter(pk__in=vend_ids).order_by("pk"))
+
+
+def list_sold_tokens(vend_ids: Collection[int]) -> list[Vend]:
+    """The same with their token alone: what was sold, beside what was made."""
+    return list(Vend.objects.select_related("authority__token").filter(pk__in=vend_ids).order_by("pk"))
 
 
 def list_meters_of_tokenless(vend_ids: Collection[int]) -> set[int]:

@@ -176,11 +176,15 @@ def resume_vends(
     look_ahead_minutes: int,
     now: datetime,
 ) -> None:
-    """Give vends without a token theirs, where what held them is gone. The caller holds the meters' locks."""
+    """Give vends without a token theirs, where what held them is gone. The caller holds the meters' locks.
+
+    A vend that gets it begins anew: its tries so far were of no token, and none of them ended a worker.
+    """
     vends = [vend for vend in lock_vends(vend_ids) if not hasattr(vend.authority, "token")]
     reasons_before = [vend.held_reason for vend in vends]
     prepare(vends, meters, random_nibble=random_nibble, look_ahead_minutes=look_ahead_minutes, now=now)
     _store(vends)
+    Vend.objects.filter(pk__in=[vend.pk for vend in vends if vend.state == VendState.ISSUING]).update(attempts=0)
     follow_up(vends=vends, reasons_before=reasons_before, actor=_ACTOR, now=now)
 
 
@@ -205,7 +209,7 @@ def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now:
     reasons_before = [vend.held_reason for vend in vends]
     stopped = _stop_keys([vend for vend in vends if isinstance(outcomes[vend.pk], VerifyFailed)], actor, now)
     acts = []
-    for vend in vends:
+    for vend, reason_before in zip(vends, reasons_before, strict=True):
         token = vend.authority.token
         error = outcomes[vend.pk]
         if error is None and (token.vending_key.stopped_at or token.vending_key_id in stopped):
@@ -215,7 +219,8 @@ def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now:
             acts.append(Act("vend.issued", f"vend:{vend.pk}", {"token_sha256": tokens.fingerprint_of(token)}))
         else:
             hold(vend, error, now)
-            acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
+            if error.code != reason_before:  # a try every five minutes that changes nothing is no act
+                acts.append(Act("vend.held", f"vend:{vend.pk}", {"reason": error.code}))
     _store(vends)
     record(actor=actor, acts=acts, now=now)
     follow_up(vends=vends, reasons_before=reasons_before, actor=actor, now=now)
