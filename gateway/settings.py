@@ -274,6 +274,8 @@ LOGGING = {
         # It logs the request path, which for hooks holds a secret; our own views say what happened.
         "django.request": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
+        # At DEBUG it prints statements with their values, whoever asks the connection for them.
+        "django.db.backends": {"level": "INFO"},
     },
 }
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]  # TLS ends at the proxy: docs/operations/server.md

@@ -6,13 +6,14 @@ order of the questions. Nothing that was typed is kept, and nothing of it is sai
 
 import contextlib
 import getpass
-import hashlib
 import sys
 import time
+import warnings
 from datetime import datetime, timedelta
 
 from django.contrib.auth import authenticate
 from django.core.management.base import CommandError
+from django.utils.crypto import salted_hmac
 
 from fleet.audit.queries import list_entries_of
 from fleet.audit.services import Act, record
@@ -24,13 +25,36 @@ _REFUSED = "custodian.refused"
 
 
 def ask(question: str, *, is_hidden: bool = False) -> str:
-    """One answer, without its line end. Raises `CommandError` when the input has ended."""
+    """One answer, without its line end. Raises `CommandError` when the input has ended, or is no text."""
+    is_utf8 = False
+    with contextlib.suppress(UnicodeError):
+        answer = _answer_to(question, is_hidden)
+        answer.encode()  # octets that are no text may come through as surrogates
+        is_utf8 = True
+    if not is_utf8:
+        raise CommandError("what was typed is not UTF-8")
+    if "\0" in answer:  # PostgreSQL takes none
+        raise CommandError("what was typed has a zero octet")
+    return answer
+
+
+def _answer_to(question: str, is_hidden: bool) -> str:
     if sys.stdin.isatty():
         with contextlib.suppress(EOFError):
-            return getpass.getpass(f"{question}: ") if is_hidden else input(f"{question}: ")
+            return _hidden_answer_to(question) if is_hidden else input(f"{question}: ")
     elif line := sys.stdin.readline():
         return line.rstrip("\r\n")
     raise CommandError(f"no answer to: {question}")
+
+
+def _hidden_answer_to(question: str) -> str:
+    """A terminal that cannot hide what is typed is no place for it (Python would warn, and show it)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(f"{question}: ")
+        except getpass.GetPassWarning:
+            raise CommandError("this terminal would show what is typed: use another one") from None
 
 
 def log_in(who: str, now: datetime) -> str:
@@ -55,5 +79,7 @@ def _is_braked(username: str, now: datetime) -> bool:
 
 
 def _subject_of(username: str) -> str:
-    """Hashed: a name may be anything, and a password typed into the wrong field is not kept."""
-    return f"login:{hashlib.sha256(username.lower().encode()).hexdigest()[:16]}"
+    """Hashed: a name may be anything, and a password typed into the wrong field is not kept. With the installation's
+    secret, which is not in the database: a plain hash of a password can be guessed from.
+    """
+    return f"login:{salted_hmac(_REFUSED, username.lower(), algorithm='sha256').hexdigest()[:16]}"

@@ -18,10 +18,12 @@ _PUBLISHED = "published test key, refused in production"
 
 def states_of(key: KeyDescription, at: datetime) -> list[str]:
     """Everything that keeps the key from selling at this moment, in plain words; empty when nothing does."""
+    begins_at = BaseDate.of(key.base_date).starts_at
     hindrances = {
         f"stopped since {_moment(key.stopped_at)}: {key.stopped_reason}": key.stopped_at is not None,
         f"not active before {_moment(key.active_from_at)}": key.active_from_at is not None and at < key.active_from_at,
         f"issue ended {_moment(key.issue_until_at)}": key.issue_until_at is not None and at > key.issue_until_at,
+        f"its base date begins {_moment(begins_at)}": at < begins_at,
         f"expired {_moment(key.last_tid_at)}": at > key.last_tid_at,
         "unverified, sells nothing": not key.is_verified,
         "a default key sells nothing": key.kt == KeyType.DDTK,
@@ -60,14 +62,14 @@ def as_text(
 
 
 def _block(key: KeyDescription, at: datetime) -> Iterator[str]:
-    kind, states = KIND_OF_KT[key.kt], states_of(key, at) or ["may sell"]
+    kind, states = KIND_OF_KT[key.kt], states_of(key, at) + ([_PUBLISHED] if key.is_published else [])
     began = BaseDate.of(key.base_date).starts_at.year
     end = "KEN 255 never expires, base date ends" if key.ken == _NEVER_EXPIRES else f"KEN {key.ken} expires"
     yield f"SGC {key.sgc}  KRN {key.krn}  KT {key.kt} ({kind})"
     yield f"  check value  {key.check_value}, DKGA {key.dkga:02d}, sealed by {key.sealed_by or 'an earlier version'}"
     yield f"  base date    {began}; {end} {_moment(key.last_tid_at)}, {_days_left(key, at)} days left"
     yield f"  issues       from {_moment(key.active_from_at)} until {_moment(key.issue_until_at)}"
-    yield f"  state        {'; '.join(states + ([_PUBLISHED] if key.is_published else []))}"
+    yield f"  state        {'; '.join(states or ['may sell'])}"
 
 
 def _days_left(key: KeyDescription, at: datetime) -> int:

@@ -17,20 +17,17 @@ _MARKER = ".tokeni-demo"
 _MADE_BY_SETTINGS = frozenset({"secret_key", "hook_secret"})
 _STAY_PORTS = tuple(range(8000, 8020))
 _SMS_NUMBER, _PAYBILL = "22384", "400200"
+_KEY_ENCRYPTION_KEYS = frozenset({"KEY_ENCRYPTION_KEY", "KEY_ENCRYPTION_KEY_FILE"})
 # The play begins the same every time: on the embedded profile, with secrets of its own. To stay on other servers takes
 # a mode that says so: without one these may be the settings of a production host.
-_NOT_INHERITED = frozenset(
-    {
-        "BROKER_URL",
-        "DATABASE_URL",
-        "HOOK_SECRETS",
-        "KEY_ENCRYPTION_KEY",
-        "KEY_ENCRYPTION_KEY_FILE",
-        "REDIS_URL",
-        "SECRET_KEY",
-        "TOKENI_FAILPOINT",
-    }
-)
+_NOT_INHERITED = _KEY_ENCRYPTION_KEYS | {
+    "BROKER_URL",
+    "DATABASE_URL",
+    "HOOK_SECRETS",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "TOKENI_FAILPOINT",
+}
 
 
 class Stage:
@@ -94,7 +91,9 @@ class Stage:
 
     def _manage(self, command: str, *arguments: str) -> Child:
         program = (sys.executable, str(self._root / "manage.py"), command, *arguments)
-        return self.children.start(command, program, self._environment, self._data / LOGS)
+        withheld = _KEY_ENCRYPTION_KEYS if command == "simulator" else frozenset[str]()
+        environment = {name: value for name, value in self._environment.items() if name not in withheld}
+        return self.children.start(command, program, environment, self._data / LOGS)
 
     def _inherited(self) -> dict[str, str]:
         keeps_all = self._stay and self._given.get("TOKENI_MODE") in ("demo", "test")

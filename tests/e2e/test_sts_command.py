@@ -195,6 +195,16 @@ def test_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
         assert process.stderr.read() == b""
 
 
+def test_full_disk_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            STS, input=GOOD, stdout=full, stderr=subprocess.PIPE, env={}, timeout=SECONDS, check=False
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == b"CommandError: standard input or output failed: No space left on device\n"
+
+
 @pytest.mark.parametrize("text", ["no JSON", json.dumps({"sub1": [], "sub2": [], "perm": []})])
 def test_bad_tables_are_an_error_of_ea07_lines_alone(text: str, tmp_path: Path) -> None:
     (tmp_path / "bad").write_text(text)

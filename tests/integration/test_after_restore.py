@@ -134,6 +134,8 @@ def test_installation_that_stopped_longer_ago_than_the_limit_sells_at_once(world
     ("moment", "words"),
     [
         ("yesterday", "is no moment"),
+        ("", "is no moment"),
+        ("0001-01-01T00:00+03:00", "is no moment"),
         ("2026-11-20T09:00", "needs its zone"),
         ("2027-11-20T09:00Z", "more than a day ahead"),
     ],

@@ -1,5 +1,6 @@
 """Custody of vending keys: sealed, bound to their attributes, opened for one call, and never in any text."""
 
+import os
 import secrets
 import traceback
 from dataclasses import replace
@@ -13,6 +14,7 @@ from fleet.audit.models import AuditEntry
 from tests.support.world import ACTOR, KEY, NOW, VENDING_KEY
 from vending.kernel.errors import DomainError
 from vending.keys.errors import (
+    CustodiansNotDifferent,
     KeyEncryptionKeyMissing,
     PublishedTestKeyRefused,
     VendingKeyDamaged,
@@ -30,6 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 OWN_KEY = bytes(range(20))
 DES_KEY = bytes.fromhex("0123456789abcdef")
 ACT, IUT = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, 12, 30, tzinfo=UTC)
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 DKGA2 = replace(KEY, dkga=2)
 LIMITED = replace(KEY, active_from_at=ACT, issue_until_at=IUT)
 OPENED = OpenVendingKey(secret=OWN_KEY, base_date="14", dkga=4, ken=255, check_value=check_value_of(OWN_KEY))
@@ -74,11 +77,20 @@ def test_key_with_act_and_iut_opens_with_them() -> None:
     ("limits", "field"),
     [
         ({"active_from_at": datetime(2026, 1, 1)}, "active_from_at"),  # noqa: DTZ001
-        ({"issue_until_at": datetime(2026, 1, 1)}, "active_from_at"),  # noqa: DTZ001
+        ({"issue_until_at": datetime(2026, 1, 1)}, "issue_until_at"),  # noqa: DTZ001
+        ({"active_from_at": datetime(1, 1, 1, tzinfo=EAST)}, "active_from_at"),
+        ({"issue_until_at": datetime(9999, 12, 31, 23, tzinfo=WEST)}, "issue_until_at"),
         ({"active_from_at": IUT, "issue_until_at": IUT}, "issue_until_at"),
         ({"active_from_at": IUT, "issue_until_at": ACT}, "issue_until_at"),
     ],
-    ids=["act-without-zone", "iut-without-zone", "no-time-between", "iut-before-act"],
+    ids=[
+        "act-without-zone",
+        "iut-without-zone",
+        "before-year-1",
+        "after-year-9999",
+        "no-time-between",
+        "iut-before-act",
+    ],
 )
 def test_key_with_impossible_moments_is_refused(limits: dict[str, datetime], field: str) -> None:
     assert refusal_of(VendingKeyRefused, attributes=KeyAttributes(**(vars(KEY) | limits))).field == field
@@ -253,8 +265,11 @@ def test_process_without_a_key_encryption_key_neither_loads_nor_opens(settings: 
         (b"xy" * 32, "key-encryption key 1 is not 64 hexadecimal digits"),
         (b"ab" * 32 + b"\n" + b"ab" * 16, "key-encryption key 2 is not 64 hexadecimal digits"),
         (b"# one\n" + b"ab" * 32, "key-encryption key 1 is not 64 hexadecimal digits"),
+        (b"ab" * 32 + b"\0", "key-encryption key 1 is not 64 hexadecimal digits"),
+        (b"\xef\xbb\xbf" + b"ab" * 32, "the key-encryption key file cannot be read, or is no text"),
+        ((b"ab" * 32 + b"\n") * 10_000, "the key-encryption key file cannot be read, or is no text"),
     ],
-    ids=["no-file", "no-text", "empty", "short", "long", "no-hex", "second-short", "comment"],
+    ids=["no-file", "no-text", "empty", "short", "long", "no-hex", "second-short", "comment", "zero", "mark", "large"],
 )
 def test_key_encryption_key_that_is_none_is_told_without_its_content(
     settings: Settings, tmp_path: Path, content: bytes | None, message: str
@@ -263,7 +278,24 @@ def test_key_encryption_key_that_is_none_is_told_without_its_content(
     if content is not None:
         path.write_bytes(content)
     settings.KEY_ENCRYPTION_KEY_FILE = str(path)
-    assert str(refusal_of(KeyEncryptionKeyMissing)) == message
+    refusal = refusal_of(KeyEncryptionKeyMissing)
+    assert str(refusal) == message
+    assert refusal.__context__ is None, "an error below would hold what stands in the file"
+
+
+def test_key_encryption_key_is_read_from_a_plain_file_only(settings: Settings, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, tmp_path / ("n" * 300), Path("/dev/zero"), Path("/nowhere\0")):
+        settings.KEY_ENCRYPTION_KEY_FILE = str(path)
+        assert str(refusal_of(KeyEncryptionKeyMissing)).startswith("the key-encryption key file cannot be read")
+
+
+def test_key_encryption_key_file_of_another_system_is_read(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b" AB" + b"ab" * 31 + b" \t\r\n" + b"cd" * 32 + b"\r\n\r\n")
+    settings.KEY_ENCRYPTION_KEY_FILE = str(path)
+    assert [kek.octets for kek in read_key_encryption_keys()] == [b"\xab" * 32, b"\xcd" * 32]
 
 
 def test_key_encryption_key_may_stand_in_the_environment_and_the_file_wins(settings: Settings, tmp_path: Path) -> None:
@@ -310,7 +342,15 @@ def test_published_key_is_refused_in_production(
     settings.IS_PRODUCTION = True
     error = refusal_of(PublishedTestKeyRefused, published, attributes)
     assert error.code == "published_test_key_refused"
-    load(b"\x01" * len(published), attributes)
+
+
+def test_one_person_loads_no_key_in_production(settings: Settings) -> None:
+    settings.IS_PRODUCTION = True
+    refusal_of(CustodiansNotDifferent)
+    settings.IS_PRODUCTION = False
+    row = load()
+    settings.IS_PRODUCTION = True
+    assert load().pk == row.pk, "a key that is there is not loaded again"
 
 
 def test_published_key_that_is_there_is_not_opened_in_production(settings: Settings) -> None:

@@ -115,6 +115,26 @@ def test_profile_is_embedded_until_a_database_is_named(tmp_path: Path) -> None:
     assert databases["default"]["OPTIONS"]["pool"]["max_size"] == 10
 
 
+def test_logs_hold_no_statement_and_no_value_of_one_whatever_is_opened(tmp_path: Path) -> None:
+    program = (
+        "import django, logging\n"
+        "django.setup()\n"
+        "from django.db import connection\n"
+        "logging.getLogger('django').setLevel('DEBUG')\n"
+        "connection.force_debug_cursor = True\n"
+        "connection.cursor().execute('SELECT %s', ['canary'])\n"
+        "logging.getLogger('django.test').debug('logs are open')\n"
+    )
+    given = {"DJANGO_SETTINGS_MODULE": "gateway.settings", "LOG_LEVEL": "DEBUG", "PATH": os.defpath}
+    given |= {"TOKENI_DATA_DIR": str(tmp_path), "TOKENI_MODE": "test"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr.endswith("logs are open\n")
+    assert "canary" not in done.stderr
+    assert "SELECT" not in done.stderr
+
+
 def test_sweeps_are_slower_in_production(tmp_path: Path) -> None:
     assert values(tmp_path, "SWEEP_SECONDS", TOKENI_MODE="production") == [10]
 

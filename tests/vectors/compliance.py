@@ -20,6 +20,9 @@ _HEAD = """\
 Written by `make compliance`; a test compares it with the code. `tests/vectors/README.md` says where the vectors come
 from. "Passed" is digit for digit what the source prints, through the function behind `manage.py sts`. "Skipped" needs
 the licensed EA 07 tables, and they were not there. "CTSA" is the number of a test of STS 531-1.
+
+One is read otherwise. Of `kf-curr` the source prints the 100 that was asked for. The token carries 100.00624, the least
+amount from there on that its field can hold; that is what a meter credits, and what is compared.
 """
 _GAPS_HEAD = """\
 ## Not covered by any public vector

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.vectors.asking import DK11, TOKEN, VK04, outcome, refusal
+from tests.vectors.asking import DK11, METER, TOKEN, VK04, outcome, refusal
 from vending.kernel.errors import DomainError
 
 
@@ -22,6 +22,16 @@ def test_inputs_that_contradict_each_other_are_refused(inputs: dict[str, Any], f
 
     assert code == "inputs_contradict"
     assert field in text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [({"tid": None, "units": 1}, "tid or issued is missing"), ({"class": 2, "subclass": 5}, "field is missing")],
+)
+def test_missing_input_names_every_way_to_give_it(inputs: dict[str, Any], text: str) -> None:
+    given = {name: value for name, value in (TOKEN | inputs).items() if value is not None}
+
+    assert refusal("token", **given) == ("input_missing", text)
 
 
 # What is wrong is named
@@ -90,11 +100,18 @@ def test_inputs_that_contradict_each_other_are_refused(inputs: dict[str, Any], f
         ("TOKEN_CRC", {"class": 4, "subclass": 0, "field": 0}, "field_out_of_range", "class"),
         ("kct", {"new_key": DK11, "ken": 1}, "input_missing", "new_key.sgc"),
         ("kct", {"new_key": VK04, "ken": 256}, "key_attribute_invalid", "ken"),
-        ("kct", {"new_key": VK04 | {"ea": 7}, "ken": 1}, "decoder_key_malformed", "decoder_key"),
+        ("kct", {"new_key": VK04 | {"ea": 7}, "ken": 1, "ro": 0}, "decoder_key_malformed", "new_key"),
+        ("kct", {"new_key": METER | DK11 | {"base": 14}, "ken": 1}, "input_missing", "key.base"),
+        ("kct", {"key": VK04, "new_key": METER | DK11, "ken": 1}, "input_missing", "new_key.base"),
         ("kct", {"new_key": VK04, "ken": 1, "ro": 1}, "key_attribute_invalid", "rollover"),
         ("kct", {"new_key": VK04, "ken": 1, "ro": 2}, "input_malformed", "ro"),
         ("kct", {"new_key": VK04, "ken": 1, "ro": 1.0}, "input_malformed", "ro"),
-        ("kct", {"new_key": VK04 | {"ti": 2}, "ken": 1, "three_token": True}, "unsupported_algorithm", "three_token"),
+        (
+            "kct",
+            {"new_key": VK04 | {"ti": 2}, "ken": 1, "ro": 0, "three_token": True},
+            "unsupported_algorithm",
+            "three_token",
+        ),
     ],
 )
 def test_wrong_input_is_refused_by_its_name(algorithm: str, inputs: dict[str, Any], code: str, field: str) -> None:

@@ -84,7 +84,17 @@ def check_attributes(attributes: KeyAttributes) -> None:
     BaseDate.of(attributes.base_date)
     KeyExpiryNumber(attributes.ken)
     begin, end = attributes.active_from_at, attributes.issue_until_at
-    if any(moment is not None and moment.tzinfo is None for moment in (begin, end)):
-        raise VendingKeyRefused("ACT and IUT are moments with a time zone", field="active_from_at")
+    for name, moment in (("active_from_at", begin), ("issue_until_at", end)):
+        if moment is not None:
+            _check_moment(name, moment)
     if begin and end and begin >= end:
         raise VendingKeyRefused("ACT is not before IUT", field="issue_until_at")
+
+
+def _check_moment(name: str, moment: datetime) -> None:
+    if moment.utcoffset() is None:
+        raise VendingKeyRefused("ACT and IUT are moments with a time zone", field=name)
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise VendingKeyRefused("ACT and IUT lie within the years 1 to 9999 in UTC", field=name) from None

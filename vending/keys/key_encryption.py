@@ -16,6 +16,8 @@ from vending.keys.errors import KeyEncryptionKeyMissing
 _HEX_DIGITS = re.compile(r"[0-9A-Fa-f]{64}")
 # Fewer than what the log takes for a secret and stars out.
 _FINGERPRINT_DIGITS = 12
+# Each use of a vending key reads all of them.
+_GREATEST_OCTETS = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,21 @@ def read_key_encryption_keys() -> tuple[KeyEncryptionKey, ...]:
 
 def _given_text() -> str:
     if settings.KEY_ENCRYPTION_KEY_FILE:
-        try:
-            return Path(settings.KEY_ENCRYPTION_KEY_FILE).read_text()
-        except (OSError, ValueError):
-            raise KeyEncryptionKeyMissing("the key-encryption key file cannot be read, or is no text") from None
+        if (octets := _octets_of(Path(settings.KEY_ENCRYPTION_KEY_FILE))) is None or not octets.isascii():
+            raise KeyEncryptionKeyMissing("the key-encryption key file cannot be read, or is no text")
+        return octets.decode("ascii")
     if settings.KEY_ENCRYPTION_KEY:
         return str(settings.KEY_ENCRYPTION_KEY)
     raise KeyEncryptionKeyMissing("neither KEY_ENCRYPTION_KEY_FILE nor KEY_ENCRYPTION_KEY is set in this process")
+
+
+def _octets_of(path: Path) -> bytes | None:
+    """What a plain file holds, as far as keys may; else None. A pipe would hold us, and a device has no end."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            octets = file.read(_GREATEST_OCTETS + 1)
+    except (OSError, ValueError):
+        return None
+    return octets if len(octets) <= _GREATEST_OCTETS else None

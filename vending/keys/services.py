@@ -94,14 +94,19 @@ def load_vending_key(
     """Seal a vending key and store it. Idempotent by (SGC, KRN, KT) with the same check value and attributes.
 
     Raises `VendingKeyRefused` (length, or another key is there), `VendingKeyParityWrong`, `PublishedTestKeyRefused`,
-    `KeyEncryptionKeyMissing`. For keys that anybody may know: everything else is loaded by two, `load_component`.
+    `KeyEncryptionKeyMissing`. For keys that anybody may know: everything else is loaded by two, `load_component`. So in
+    production nothing is loaded by one person (`CustodiansNotDifferent`).
     """
     check_attributes(attributes)
     if len(secret) != octets_of(attributes.dkga):
         raise VendingKeyRefused(f"wrong length for DKGA{attributes.dkga:02d}", field="secret")
     check_parity(attributes.dkga, secret)
-    known = _known(attributes, check_value_of(secret))
-    return known or _store(attributes, secret, nonce, [actor], now)
+    if known := _known(attributes, check_value_of(secret)):
+        return known
+    _check_may_be_used(secret)
+    if settings.IS_PRODUCTION:
+        raise CustodiansNotDifferent("in production a vending key is loaded by two custodians")
+    return _store(attributes, secret, nonce, [actor], now)
 
 
 def load_component(

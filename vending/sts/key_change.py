@@ -154,7 +154,7 @@ def _check_set(new_key: NewKey, rollover: bool, three_token: bool, cipher: Ciphe
     check_flag(rollover, "rollover")
     check_flag(three_token, "three_token")
     if len(new_key.decoder_key) != cipher.key_octets:
-        raise DecoderKeyMalformed(f"EA {cipher.ea:02d} takes a key of {cipher.key_octets} octets", field="decoder_key")
+        raise DecoderKeyMalformed(f"EA {cipher.ea:02d} takes a key of {cipher.key_octets} octets", field="new_key")
     if rollover and new_key.decoder_key == decoder_key:
         raise KeyAttributeInvalid("RO needs a new decoder key: old tokens would be taken again", field="rollover")
     if three_token and cipher.ea != _THREE_TOKEN_EA:

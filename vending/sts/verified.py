@@ -1,6 +1,7 @@
 """Which algorithms a published answer proves. The others are computed here, but no money may depend on them.
 
-No public vector covers DKGA 01, DKGA 03, EA 09, or a common key (KT 3) under any DKGA.
+No public vector covers DKGA 01, DKGA 03, EA 09, or a common key (KT 3) under any DKGA. None has KT 0 or 1 either, but
+they change one digit of a formula that vectors prove, while sources disagree on what KT 3 makes of the MeterPAN.
 """
 
 from vending.sts.errors import UnverifiedAlgorithm
@@ -11,7 +12,7 @@ _VERIFIED_KT = (0, 1, 2)
 
 
 def is_verified(*, dkga: int | None, ea: int, kt: int | None) -> bool:
-    """Whether public vectors cover all of these; None is what is not known, and does not count against the rest."""
+    """Whether public vectors prove all of these; None is what is not known, and does not count against the rest."""
     return not _first_unverified(dkga, ea, kt)
 
 

@@ -13,6 +13,7 @@ from vending.sts.key_change import (
     key_change_set,
 )
 from vending.vectors.decoder_keys import MeterKey, meter_key_in
+from vending.vectors.errors import InputMissing
 from vending.vectors.inputs import Inputs
 
 _LONG_KEY_OCTETS = 16
@@ -21,7 +22,8 @@ _LONG_KEY_OCTETS = 16
 def key_change(inputs: Inputs) -> list[str]:
     """The tokens that change a meter from `key` to `new_key`, in the order in which they are sent.
 
-    Without `ro` RO is set when the base date changes, and without `three_token` the set has two or four.
+    Without `ro` RO is set when the base date changes: where only one of the two is known, `InputMissing`. Without
+    `three_token` the set has two or four.
     """
     meter, new = meter_key_in(inputs), meter_key_in(inputs, "new_key")
     part = inputs.parts[-1]
@@ -35,12 +37,20 @@ def key_change(inputs: Inputs) -> list[str]:
     )
     digits = key_change_set(
         new_key=new_key,
-        rollover=inputs.optional(inputs.flag, "ro", default=meter.base_date != new.base_date),
+        rollover=inputs.flag("ro") if inputs.has("ro") else _changes_base_date(meter, new),
         three_token=inputs.optional(inputs.flag, "three_token", default=False),
         cipher=meter.cipher,
         decoder_key=meter.decoder_key,
     )
     return list(digits)
+
+
+def _changes_base_date(meter: MeterKey, new: MeterKey) -> bool:
+    """RO is set exactly then. A guess could clear a TID store that must be kept, or keep one that must be cleared."""
+    for name, key, other in (("key", meter, new), ("new_key", new, meter)):
+        if key.base_date is None and other.base_date is not None:
+            raise InputMissing(f"{name}.base is missing: RO is set when it changes", field=f"{name}.base")
+    return meter.base_date != new.base_date
 
 
 def key_change_section(inputs: Inputs) -> str:

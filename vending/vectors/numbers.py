@@ -10,7 +10,7 @@ from vending.sts.errors import VendingKeyExpired
 from vending.sts.fields import check_between, check_bits
 from vending.sts.identifiers import MeterPan
 from vending.sts.tid import check_key_not_expired, next_tid, tid_at
-from vending.vectors.errors import InputMalformed, InputsContradict
+from vending.vectors.errors import InputMalformed, InputMissing, InputsContradict
 from vending.vectors.inputs import Inputs
 
 GREATEST_COUNT = 10_000
@@ -78,6 +78,8 @@ def tid_in(inputs: Inputs, base_of_key: BaseDate | None = None) -> int:
     base = inputs.optional(inputs.base_date, "base") or base_of_key
     given = inputs.optional(inputs.integer, "tid")
     if given is None:
+        if not inputs.has("issued"):
+            raise InputMissing("tid or issued is missing", field="issued")
         return tid_at(moment_in(inputs), base or inputs.base_date())
     check_bits(given, 24, "tid")
     if inputs.has("issued") and tid_at(moment_in(inputs), base or inputs.base_date()) != given:

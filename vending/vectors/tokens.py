@@ -127,7 +127,7 @@ def _one_of(inputs: Inputs, readers: Mapping[str, Callable[[], int]]) -> int:
     """The 16-bit field, said in one of these ways, or in several that agree."""
     fields = {read() for name, read in readers.items() if inputs.has(name)}
     if not fields:
-        raise InputMissing(f"one of {', '.join(readers)} is missing", field=next(iter(readers)))
+        raise InputMissing(f"{' or '.join(readers)} is missing", field=next(iter(readers)))
     if len(fields) > 1:
         raise InputsContradict(f"{', '.join(readers)} do not agree", field=next(iter(readers)))
     return fields.pop()

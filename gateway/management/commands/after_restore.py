@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from gateway.clock import now
+from gateway.management.one_line import OneLineCommand
 from vending.sts.base_dates import BaseDate
 from vending.tokens.restoring import Moved, move_tids_past
 
@@ -19,7 +20,7 @@ ACTOR = "system:after_restore"
 MOST_AHEAD = timedelta(days=1)
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Move every meter's last TID past what may have been issued since the backup."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         at = now()
-        stopped_at = _read_moment(options["stopped_at"], at) if options["stopped_at"] else at
+        stopped_at = _read_moment(options["stopped_at"], at) if options["stopped_at"] is not None else at
         moved = move_tids_past(
             stopped_at=stopped_at,
             look_ahead_minutes=settings.TID_LOOK_AHEAD_MINUTES,
@@ -49,13 +50,14 @@ class Command(BaseCommand):
 def _read_moment(text: str, at: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CommandError("--stopped-at is no moment; write it as 2026-11-20T09:00+03:00") from None
     if moment.tzinfo is None:
         raise CommandError("--stopped-at needs its zone: +03:00, or Z for UTC")
-    if moment > at + MOST_AHEAD:
+    if in_utc > at + MOST_AHEAD:
         raise CommandError("--stopped-at is more than a day ahead of this machine's clock")
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def _words(row: Moved) -> str:

@@ -96,9 +96,16 @@ def _answer_stream(*, names_ignored: bool) -> None:
         return
     try:
         answer_stream(sys.stdin.buffer, sys.stdout.buffer, sta_tables=get_tables, names_ignored=names_ignored)
-    except BrokenPipeError:
-        # Nobody reads any more. What Python would still write at its end must not fail either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # nobody reads any more
+        _write_no_more()
+    except OSError as refusal:  # a full disk
+        _write_no_more()
+        raise CommandError(f"standard input or output failed: {refusal.strerror}") from None
+
+
+def _write_no_more() -> None:
+    """What Python would still write at its end must not fail too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _cases(options: Options) -> tuple[str, list[Inputs]]:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandParser
 
 from gateway.clock import now
-from vending.kernel.errors import DomainError
+from gateway.management.one_line import OneLineCommand
 from vending.sta_tables.errors import Ea07TablesMissing, Ea07TablesRefused
 from vending.sta_tables.queries import get_tables, get_tables_source
 from vending.sta_tables.services import install_tables
@@ -24,7 +23,7 @@ _SOURCES = {
 }
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Install the operator's EA 07 tables from a file, or show which tables are in force."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,14 +33,9 @@ class Command(BaseCommand):
         commands.add_parser("show", help="where the tables come from, and their fingerprint")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            if options["command"] == "install":
-                _install(options["file"])
-            self._show()
-        except DomainError as refusal:
-            raise CommandError(f"{refusal.code}: {refusal}") from None
-        except DatabaseError as error:
-            raise CommandError(f"nothing was installed, the database does not answer: {error}") from None
+        if options["command"] == "install":
+            _install(options["file"])
+        self._show()
 
     def _show(self) -> None:
         tables = get_tables()

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from fleet.operators.queries import list_usernames
 from gateway.clock import now
 from gateway.management.commands.load_demo import ensure_demo_key_encryption_key
 from gateway.management.custodians import ask, log_in
+from gateway.management.one_line import OneLineCommand
 from gateway.management.vending_key_list import as_json, as_text
-from vending.kernel.errors import DomainError
 from vending.keys.attributes import KeyAttributes, check_attributes
 from vending.keys.check_values import check_value_of
-from vending.keys.components import check_component, check_value_from_entry, component_from_entry, joined
+from vending.keys.components import check_component, check_value_from_entry, component_from_entry, joined, octets_of
 from vending.keys.errors import VendingKeyMissing, VendingKeyStopped
+from vending.keys.key_encryption import read_key_encryption_keys
 from vending.keys.models import VendingKey
 from vending.keys.queries import describe_keys, list_vending_keys, list_waiting_components
 from vending.keys.services import forget_component, load_component, rotate_vending_keys
@@ -35,7 +36,7 @@ from vending.vends.services import wake_held_vends
 _NONCE_OCTETS = 12
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Load vending keys by two custodians, list, stop and start them, and seal them anew."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -70,15 +71,14 @@ class Command(BaseCommand):
             "rotate": self._rotate,
             "check-value": self._check_value,
         }
-        try:
-            acts[options["act"]](options)
-        except DomainError as refusal:
-            raise CommandError(f"{refusal.code}: {refusal}") from None
+        acts[options["act"]](options)
 
     def _load(self, options: dict[str, Any]) -> None:
         attributes = KeyAttributes(**{attribute.name: options[attribute.name] for attribute in fields(KeyAttributes)})
         check_attributes(attributes)
+        octets_of(attributes.dkga)
         key_check_value = check_value_from_entry(options["check_value"])
+        read_key_encryption_keys()  # missing: said before anybody types a component
         actor = log_in("custodian", now())
         component = self._component("component", options["component_file"])
         check_component(component, attributes.dkga)
@@ -122,12 +122,23 @@ class Command(BaseCommand):
 
     def _start(self, options: dict[str, Any]) -> None:
         row = _vending_key(options)
+        if row.stopped_at is None:
+            self.stdout.write("it was not stopped")
+            return
+        self.stdout.write(f"stopped since {row.stopped_at:%Y-%m-%d %H:%M} UTC: {row.stopped_reason}")
         actors = log_in("first custodian", now()), log_in("second custodian", now())
-        is_new = start_vending_key(vending_key_id=row.pk, actors=actors, now=now(), outcome=options["outcome"])
+        is_new = start_vending_key(
+            vending_key_id=row.pk,
+            actors=actors,
+            now=now(),
+            outcome=options["outcome"],
+            stopped_at=row.stopped_at,
+        )
         woken = wake_held_vends(reasons=[VendingKeyStopped.code], now=now())
         self.stdout.write(f"started; sales that go on: {woken}" if is_new else "it was not stopped")
 
     def _rotate(self, options: dict[str, Any]) -> None:
+        read_key_encryption_keys()
         actor = log_in("operator", now())
         done = rotate_vending_keys(random_octets=secrets.token_bytes, actor=actor, now=now())
         self.stdout.write(
@@ -137,6 +148,7 @@ class Command(BaseCommand):
 
     def _check_value(self, options: dict[str, Any]) -> None:
         dkga = options["dkga"]
+        octets_of(dkga)
         first = self._component("first component", options["component_file"])
         check_component(first, dkga)
         self.stdout.write(f"check value of the component: {check_value_of(first)}")

@@ -4,12 +4,11 @@ is 0.
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from gateway.books.queries import list_differences
+from gateway.management.one_line import OneLineCommand
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Check payments, sales, tokens, ledger, messages and the audit trail against each other."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -77,6 +77,18 @@ def test_stage_that_stays_keeps_other_servers_only_in_a_mode_that_says_so(
     assert "--memory" in written(tmp_path, "simulator")["argv"]
 
 
+def test_stage_that_stays_keeps_the_key_encryption_key_from_the_simulator(tmp_path: Path) -> None:
+    keys = {"KEY_ENCRYPTION_KEY": "ab" * 32, "KEY_ENCRYPTION_KEY_FILE": "/keys"}
+    stage, children = stage_in(tmp_path, {"TOKENI_MODE": "demo"} | keys, stay=True)
+    try:
+        stage.start()
+    finally:
+        children.end_all()
+
+    assert keys.items() <= written(tmp_path, "up")["environment"].items()
+    assert keys.keys().isdisjoint(written(tmp_path, "simulator")["environment"])
+
+
 def test_stage_command_that_fails_is_named(tmp_path: Path) -> None:
     stage, children = stage_in(tmp_path, {"BREAK": "1"})
 

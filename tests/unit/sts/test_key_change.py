@@ -127,8 +127,8 @@ def test_section_with_a_wrong_field_is_refused(meter: dict[str, Any], section: S
 @pytest.mark.parametrize(
     ("meter", "change", "code", "field"),
     [
-        (LONG, {"new_key": NEW_SHORT}, "decoder_key_malformed", "decoder_key"),
-        (SHORT, {"new_key": NEW_LONG}, "decoder_key_malformed", "decoder_key"),
+        (LONG, {"new_key": NEW_SHORT}, "decoder_key_malformed", "new_key"),
+        (SHORT, {"new_key": NEW_LONG}, "decoder_key_malformed", "new_key"),
         (LONG, {"three_token": True}, "unsupported_algorithm", "three_token"),
         (SHORT | {"cipher": DEA}, {"new_key": NEW_SHORT, "three_token": True}, "unsupported_algorithm", "three_token"),
         (LONG, {"rollover": 1}, "field_out_of_range", "rollover"),
