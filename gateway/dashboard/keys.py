@@ -4,7 +4,6 @@ No octet of a key is near: a check value tells which key it is to people who hol
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -65,23 +64,14 @@ def _row(clock: PageClock, key: KeyDescription) -> KeyRow:
         active_from=words.day(key.active_from_at) if key.active_from_at else "always",
         issue_until=words.day(key.issue_until_at) if key.issue_until_at else "no end",
         check_value=key.check_value,
-        ends_on=words.day(_end_of(key)),
+        ends_on=words.day(key.ends_at),
         left=_left(clock, key),
         marks=_marks(clock, key),
     )
 
 
-def _name(key: KeyDescription) -> str:
-    return f"SGC {key.sgc}, KRN {key.krn}, KT {key.kt}"
-
-
-def _end_of(key: KeyDescription) -> datetime:
-    """After this moment the key makes no token: its IUT, its KEN or its base date, whatever comes first."""
-    return min(key.issue_until_at or key.last_tid_at, key.last_tid_at)
-
-
 def _left(clock: PageClock, key: KeyDescription) -> State:
-    end = _end_of(key)
+    end = key.ends_at
     days = (end - clock.now).days
     if end < clock.now:
         return State("over", BAD)
@@ -100,7 +90,7 @@ def _marks(clock: PageClock, key: KeyDescription) -> list[State]:
         marks.append(State("sells no power: only a key of KT 2 does", QUIET))
     if key.active_from_at and clock.now < key.active_from_at:
         marks.append(State("not active yet", BUSY))
-    if _end_of(key) < clock.now:
+    if key.ends_at < clock.now:
         marks.append(State("ended", BAD))
     marks = marks or [State("sells", GOOD)]
     if key.is_published:
@@ -128,8 +118,8 @@ def list_key_warnings(clock: PageClock) -> list[str]:
 
 def _warning(clock: PageClock, key: KeyDescription) -> str:
     if key.stopped_at:
-        return f"Vending key {_name(key)} is stopped: paid sales wait for it."
-    days = (_end_of(key) - clock.now).days
+        return f"Vending key {key.name} is stopped: paid sales wait for it."
+    days = (key.ends_at - clock.now).days
     if days >= WARNED_DAYS:
         return ""
-    return f"Vending key {_name(key)} makes " + (f"its last token in {days} days." if days >= 0 else "no more tokens.")
+    return f"Vending key {key.name} makes " + (f"its last token in {days} days." if days >= 0 else "no more tokens.")

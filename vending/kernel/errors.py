@@ -4,7 +4,7 @@ Each slice keeps its own refusals in its `errors.py`; all of them are `DomainErr
 `docs/reference/errors.md`; `retryable` tells a caller whether the same request may succeed later without a change.
 """
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 
 class DomainError(Exception):
@@ -19,3 +19,14 @@ class DomainError(Exception):
     def __init__(self, message: str = "", *, field: str = "") -> None:
         super().__init__(message or self.code)
         self.field = field
+
+
+Refusal = TypeVar("Refusal", bound=DomainError)
+
+
+def without_frames(refusal: Refusal) -> Refusal:
+    """The same without the frames it came through, for where they hold keys or digits as local variables: error pages
+    and logs show those.
+    """
+    refusal.__traceback__ = refusal.__context__ = refusal.__cause__ = None
+    return refusal

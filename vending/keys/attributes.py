@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from vending.keys.errors import VendingKeyRefused
+from vending.keys.errors import VendingKeyIssueEnded, VendingKeyNotActive, VendingKeyRefused
 from vending.sts.base_dates import BaseDate
 from vending.sts.identifiers import KeyExpiryNumber, KeyRevisionNumber, KeyType, SupplyGroupCode
 
@@ -39,7 +39,7 @@ class KeyAttributes:
 
     @property
     def name(self) -> str:
-        return f"SGC {self.sgc}, KRN {self.krn}, KT {self.kt}"
+        return name_of(self.sgc, self.krn, self.kt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +66,38 @@ class KeyDescription:
     sealed_by: str = ""
 
     @property
+    def name(self) -> str:
+        return name_of(self.sgc, self.krn, self.kt)
+
+    @property
     def last_tid_at(self) -> datetime:
         """The last minute that KEN and base date allow a token to be made for."""
         return last_tid_at(self.base_date, self.ken)
+
+    @property
+    def ends_at(self) -> datetime:
+        """After this moment the key makes no token: its IUT, its KEN or its base date, whatever comes first."""
+        return min(self.issue_until_at or self.last_tid_at, self.last_tid_at)
+
+
+def name_of(sgc: str, krn: int, kt: int) -> str:
+    """A vending key in words, for messages and pages."""
+    return f"SGC {sgc}, KRN {krn}, KT {kt}"
 
 
 def last_tid_at(base_date: str, ken: int) -> datetime:
     """The moment of the last TID under this base date whose upper 8 bits do not exceed the KEN."""
     return BaseDate.of(base_date).starts_at + timedelta(minutes=(ken + 1) * _MINUTES_OF_ONE_KEN - 1)
+
+
+def check_within_limits(begin: datetime | None, end: datetime | None, at: datetime, *, name: str) -> None:
+    """Refuse a moment before a key's ACT (`VendingKeyNotActive`) or after its IUT (`VendingKeyIssueEnded`). ACT and IUT
+    themselves are within; None is no limit.
+    """
+    if begin and at < begin:
+        raise VendingKeyNotActive(f"the vending key of {name} is not active yet", field="active_from_at")
+    if end and at > end:
+        raise VendingKeyIssueEnded(f"the vending key of {name} issues no more tokens", field="issue_until_at")
 
 
 def check_attributes(attributes: KeyAttributes) -> None:

@@ -18,8 +18,7 @@ def check_value_of(secret: bytes) -> str:
     if len(secret) == 8:
         return _first_digits(dea.encrypt(secret, _ZEROS))
     if len(secret) == 16:
-        outer, inner = secret[:8], secret[8:]
-        return _first_digits(dea.encrypt(outer, dea.decrypt(inner, dea.encrypt(outer, _ZEROS))))
+        return _first_digits(dea.encrypt_twice_keyed(secret, _ZEROS))
     return hashlib.sha256(b"vending key check value" + secret).hexdigest()[:_DIGITS]
 
 

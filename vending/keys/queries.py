@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from vending.keys.attributes import KeyDescription
+from vending.keys.attributes import KeyDescription, check_within_limits, name_of
 from vending.keys.components import COMPONENT_LIFE
-from vending.keys.errors import VendingKeyIssueEnded, VendingKeyNotActive, VendingKeyStopped
+from vending.keys.errors import VendingKeyStopped
 from vending.keys.models import KeyComponent, VendingKey
 from vending.keys.published import is_check_value_of_published
 from vending.sts.verified import is_verified
@@ -15,6 +15,7 @@ __all__ = [
     "KeyDescription",
     "WaitingComponent",
     "check_may_issue",
+    "check_not_stopped",
     "describe_keys",
     "list_vending_keys",
     "list_waiting_components",
@@ -70,13 +71,16 @@ def check_may_issue(vending_key: VendingKey, at: datetime) -> None:
     """Refuse a key that is stopped (`VendingKeyStopped`), before its ACT (`VendingKeyNotActive`) or after its IUT
     (`VendingKeyIssueEnded`). ACT and IUT themselves are within.
     """
-    name = f"SGC {vending_key.sgc}, KRN {vending_key.krn}, KT {vending_key.kt}"
+    check_not_stopped(vending_key)
+    name = name_of(vending_key.sgc, vending_key.krn, vending_key.kt)
+    check_within_limits(vending_key.active_from_at, vending_key.issue_until_at, at, name=name)
+
+
+def check_not_stopped(vending_key: VendingKey) -> None:
+    """Refuse a key that is stopped (`VendingKeyStopped`)."""
     if vending_key.stopped_at:
+        name = name_of(vending_key.sgc, vending_key.krn, vending_key.kt)
         raise VendingKeyStopped(f"the vending key of {name} is stopped: {vending_key.stopped_reason}")
-    if vending_key.active_from_at and at < vending_key.active_from_at:
-        raise VendingKeyNotActive(f"the vending key of {name} is not active yet", field="active_from_at")
-    if vending_key.issue_until_at and at > vending_key.issue_until_at:
-        raise VendingKeyIssueEnded(f"the vending key of {name} issues no more tokens", field="issue_until_at")
 
 
 def _description(row: VendingKey) -> KeyDescription:

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from fleet.audit.services import Act, record
 from vending.kernel.errors import DomainError
-from vending.keys.attributes import KeyAttributes, check_attributes
+from vending.keys.attributes import KeyAttributes, check_attributes, name_of
 from vending.keys.check_values import check_value_of
 from vending.keys.components import (
     COMPONENT_LIFE,
@@ -33,12 +33,12 @@ from vending.keys.errors import (
     VendingKeyDamaged,
     VendingKeyMissing,
     VendingKeyRefused,
-    VendingKeyStopped,
 )
 from vending.keys.key_encryption import read_key_encryption_keys
 from vending.keys.locks import lock_component, lock_components, lock_vending_keys
 from vending.keys.models import KeyComponent, VendingKey
 from vending.keys.published import is_published
+from vending.keys.queries import check_not_stopped
 from vending.keys.sealing import NONCE_OCTETS, seal, unseal
 from vending.sts.decoder_keys import check_parity
 
@@ -52,6 +52,7 @@ __all__ = [
     "load_component",
     "load_vending_key",
     "open_vending_key",
+    "open_vending_key_for_reading",
     "rotate_vending_keys",
 ]
 
@@ -177,8 +178,7 @@ def open_vending_key(*, sgc: str, krn: int, kt: int) -> Iterator[OpenVendingKey]
     Python cannot wipe memory; that the octets are gone after the block is not promised.
     """
     row = _row_of(sgc, krn, kt)
-    if row.stopped_at:
-        raise VendingKeyStopped(f"the vending key of SGC {sgc}, KRN {krn}, KT {kt} is stopped: {row.stopped_reason}")
+    check_not_stopped(row)
     yield _opened(row)
 
 
@@ -191,7 +191,7 @@ def open_vending_key_for_reading(*, sgc: str, krn: int, kt: int) -> Iterator[Ope
 def _row_of(sgc: str, krn: int, kt: int) -> VendingKey:
     row = VendingKey.objects.filter(sgc=sgc, krn=krn, kt=kt).first()
     if row is None:
-        raise VendingKeyMissing(f"no vending key for SGC {sgc}, KRN {krn}, KT {kt}")
+        raise VendingKeyMissing(f"no vending key for {name_of(sgc, krn, kt)}")
     return row
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import compress
 from typing import TypeVar
 
+from vending.kernel.errors import without_frames
 from vending.sts.ciphers import Cipher
 from vending.sts.column_credit import credit_blocks, credits_in
 from vending.sts.column_frame import BODY_OCTETS, crc_columns, opened_digits, sealed_digits
@@ -135,8 +136,7 @@ def _read(reading: Callable[[], AnyToken]) -> AnyToken | StsError:
     try:
         return reading()
     except StsError as refusal:
-        refusal.__traceback__ = refusal.__context__ = refusal.__cause__ = None  # their frames hold digits and keys
-        return refusal
+        return without_frames(refusal)
 
 
 def _chunk_by_chunk(

@@ -25,6 +25,17 @@ def decrypt(decoder_key: bytes, block: int) -> int:
     return int.from_bytes(_cipher(decoder_key).decrypt(_octets(block)), "big")
 
 
+def encrypt_twice_keyed(secret: bytes, block: int) -> int:
+    """Triple DES with two keys (encrypt, decrypt, encrypt): the 64-bit block under 16 octets; errors as in `encrypt`.
+
+    Made of three single blocks, since the library's triple DES refuses two equal halves.
+    """
+    if not isinstance(secret, bytes) or len(secret) != 2 * KEY_OCTETS:
+        raise DecoderKeyMalformed(f"triple DES takes {2 * KEY_OCTETS} octets", field="decoder_key")
+    outer, inner = secret[:KEY_OCTETS], secret[KEY_OCTETS:]
+    return encrypt(outer, decrypt(inner, encrypt(outer, block)))
+
+
 def _cipher(decoder_key: bytes) -> Any:  # the type names every mode, and not all of them have both directions
     try:
         return DES.new(decoder_key, DES.MODE_ECB)  # noqa: S304  # the standard's own cipher

@@ -67,6 +67,18 @@ def check_parity(dkga: int, secret: bytes) -> None:
         raise VendingKeyParityWrong("an octet of the vending key has even parity", field="secret")
 
 
+def check_pair(dkga: int, ea: int) -> None:
+    """Refuse a DKGA or an EA that does not exist, and a DKGA without decoder keys for this EA (`UnsupportedAlgorithm`).
+
+    DKGA 01 to 03 make 8 octets, which is no key for EA 11.
+    """
+    _check_dkga(dkga)
+    if not isinstance(ea, int) or ea not in KEY_OCTETS:
+        raise UnsupportedAlgorithm("EA is 7, 9 or 11", field="ea")
+    if dkga in _DES_DKGAS and KEY_OCTETS[ea] != _DES_KEY_OCTETS:
+        raise UnsupportedAlgorithm(f"DKGA {dkga:02d} makes no decoder key for EA {ea:02d}", field="ea")
+
+
 def _check_dkga(dkga: int) -> None:
     if not (isinstance(dkga, int) and dkga in VENDING_KEY_OCTETS) or isinstance(dkga, bool):
         raise UnsupportedAlgorithm("DKGA is 1, 2, 3 or 4", field="dkga")
@@ -79,17 +91,13 @@ def _check_octets(secret: bytes, octets: int) -> None:
 
 @lru_cache(maxsize=1024, typed=True)  # typed, since 1, True and 1.0 are equal
 def _recipe_of(dkga: int, base_date: str, ea: int, sgc: str, krn: int, kt: int, ti: int) -> _Recipe:
-    _check_dkga(dkga)
-    if not isinstance(ea, int) or ea not in KEY_OCTETS:
-        raise UnsupportedAlgorithm("EA is 7, 9 or 11", field="ea")
+    check_pair(dkga, ea)
     attributes = (SupplyGroupCode(sgc), KeyRevisionNumber(krn), KeyType.of(kt), TariffIndex(ti))
     base = BaseDate.of(base_date)
     if dkga not in _DES_DKGAS:
         derive = _dkga04(base, ea, *attributes)
-    elif KEY_OCTETS[ea] == _DES_KEY_OCTETS:
-        derive = _DES_DERIVATIONS[dkga](control_block(*attributes))
     else:
-        raise UnsupportedAlgorithm(f"DKGA {dkga:02d} makes no decoder key for EA {ea:02d}", field="ea")
+        derive = _DES_DERIVATIONS[dkga](control_block(*attributes))
     return _Recipe(VENDING_KEY_OCTETS[dkga], derive, attributes[2] is KeyType.DCTK)
 
 
@@ -125,16 +133,11 @@ def _dkga02(control: int) -> Derivation:
 
 
 def _dkga03(control: int) -> Derivation:
-    """Triple DES of the block with the two halves of the vending key, XOR the block.
-
-    Made of three single blocks, since a library's triple DES refuses two equal halves.
-    """
+    """Triple DES of the block with the two halves of the vending key, XOR the block."""
 
     def derive(secret: bytes, meter_pan: str) -> bytes:
         block = _block(meter_pan, control)
-        outer, inner = secret[:_DES_KEY_OCTETS], secret[_DES_KEY_OCTETS:]
-        ciphered = dea.encrypt(outer, dea.decrypt(inner, dea.encrypt(outer, block)))
-        return (ciphered ^ block).to_bytes(8, "big")
+        return (dea.encrypt_twice_keyed(secret, block) ^ block).to_bytes(8, "big")
 
     return derive
 

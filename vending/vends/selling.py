@@ -10,20 +10,19 @@ from datetime import datetime
 from fleet.meters.models import Meter
 from fleet.meters.services import can_vend
 from vending.kernel.errors import DomainError
+from vending.keys.attributes import name_of
 from vending.keys.errors import VendingKeyMissing
 from vending.keys.models import VendingKey
 from vending.keys.queries import KeyName, check_may_issue
 from vending.sta_tables.queries import check_may_sell_under_ea07
 from vending.sts.base_dates import BaseDate
 from vending.sts.credit import check_may_vend_credit
-from vending.sts.errors import UnsupportedAlgorithm
+from vending.sts.decoder_keys import check_pair
 from vending.sts.tid import check_key_not_expired, tid_at
 from vending.sts.verified import check_verified
 from vending.vends.errors import MeterBlocked
 
 _EA07 = 7
-# DKGA 02 makes decoder keys of 8 octets, for EA 07; only DKGA 04 makes those of 16 too.
-_ANY_EA_DKGA = 4
 
 
 def key_name_of(meter: Meter) -> KeyName:
@@ -61,12 +60,9 @@ def get_usable_key(*, meter: Meter, keys: Mapping[KeyName, VendingKey], now: dat
     check_may_vend_credit(meter.kt)
     vending_key = keys.get(key_name_of(meter))
     if vending_key is None:
-        raise VendingKeyMissing(f"no vending key for SGC {meter.sgc}, KRN {meter.krn}, KT {meter.kt}")
+        raise VendingKeyMissing(f"no vending key for {name_of(meter.sgc, meter.krn, meter.kt)}")
     check_verified(dkga=vending_key.dkga, ea=meter.ea, kt=meter.kt)
-    if vending_key.dkga != _ANY_EA_DKGA and meter.ea != _EA07:
-        raise UnsupportedAlgorithm(
-            f"DKGA {vending_key.dkga:02d} makes no decoder key for EA {meter.ea:02d}", field="ea"
-        )
+    check_pair(vending_key.dkga, meter.ea)
     if meter.ea == _EA07:
         check_may_sell_under_ea07()
     check_may_issue(vending_key, now)

@@ -22,7 +22,7 @@ from gateway.management.commands.load_demo import ensure_demo_key_encryption_key
 from gateway.management.custodians import ask, log_in
 from gateway.management.one_line import OneLineCommand
 from gateway.management.vending_key_list import as_json, as_text
-from vending.keys.attributes import KeyAttributes, check_attributes
+from vending.keys.attributes import KeyAttributes, check_attributes, name_of
 from vending.keys.check_values import check_value_of
 from vending.keys.components import check_component, check_value_from_entry, component_from_entry, joined, octets_of
 from vending.keys.errors import VendingKeyMissing, VendingKeyStopped
@@ -170,10 +170,10 @@ class Command(OneLineCommand):
 
 
 def _vending_key(options: dict[str, Any]) -> VendingKey:
-    sgc, krn, kt = name = (options["sgc"], options["krn"], options["kt"])
+    name = (options["sgc"], options["krn"], options["kt"])
     row = list_vending_keys([name]).get(name)
     if row is None:
-        raise VendingKeyMissing(f"no vending key for SGC {sgc}, KRN {krn}, KT {kt}")
+        raise VendingKeyMissing(f"no vending key for {name_of(*name)}")
     return row
 
 

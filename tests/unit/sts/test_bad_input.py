@@ -138,6 +138,7 @@ ROWS = [
     Row(currency.hundred_thousandths_of, {"amount_field": FIELD}),
     Row(dea.encrypt, {"decoder_key": (bytes(8), OCTETS), "block": (1, BLOCK)}),
     Row(dea.decrypt, {"decoder_key": (bytes(8), OCTETS), "block": (1, BLOCK)}),
+    Row(dea.encrypt_twice_keyed, {"secret": (bytes(16), OCTETS), "block": (1, BLOCK)}, {"secret": "decoder_key"}),
     Row(decoder_keys.derive_decoder_key, DERIVATION | {"meter_pan": (PAN, DIGITS)}),
     Row(
         many_decoder_keys.derive_decoder_keys,
@@ -145,6 +146,7 @@ ROWS = [
         {"meter_pans": "meter_pan"},
     ),
     Row(decoder_keys.check_parity, VENDING_KEY),
+    Row(decoder_keys.check_pair, {"dkga": (4, WHOLE), "ea": (11, WHOLE)}),
     Row(fields.check_bits, {"value": (1, WHOLE), "bits": (4, ()), "field": ("value", ())}),
     Row(fields.check_between, {"value": (1, WHOLE), "low": (0, ()), "high": (9, ()), "field": ("value", ())}),
     Row(fields.check_list, {"values": ([], NO_LIST), "field": ("values", ())}),

@@ -6,7 +6,7 @@ Ciphers and keys come from the call; decoder keys are derived when they are need
 from dataclasses import replace
 from datetime import datetime
 
-from vending.keys.errors import VendingKeyIssueEnded, VendingKeyNotActive
+from vending.keys.attributes import check_within_limits, name_of
 from vending.security.ports import (
     CreditRequest,
     KeyChangeNotAllowed,
@@ -78,10 +78,7 @@ def _opened_for(call: Call, request: CreditRequest | ManagementRequest) -> tuple
     begin, end = vending_key.active_from_at, vending_key.issue_until_at
     if begin or end:
         moment = moment_of(tid, BaseDate.of(vending_key.base_date))
-        if begin and moment < begin:
-            raise VendingKeyNotActive("the TID is before the ACT of the vending key", field="active_from_at")
-        if end and moment > end:
-            raise VendingKeyIssueEnded("the TID is after the IUT of the vending key", field="issue_until_at")
+        check_within_limits(begin, end, moment, name=name_of(meter.sgc, meter.krn, meter.kt))
     return cipher, vending_key
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
-from vending.kernel.errors import DomainError
+from vending.kernel.errors import DomainError, without_frames
 from vending.security.journal import Journal
 from vending.security.ports import (
     CreditRequest,
@@ -125,7 +125,7 @@ class SoftwareSecurityModule:
                     for place, request in enumerate(requests)
                 ]
         except SecurityModuleUnavailable as refusal:
-            raise _without_frames(refusal) from None
+            raise without_frames(refusal) from None
 
     def _check_ready(self) -> StaTables | DomainError:
         """The tables for this call, or why there are none, which concerns EA 07 alone; the rest is tested without."""
@@ -141,7 +141,7 @@ class SoftwareSecurityModule:
         try:
             return self._sta_tables()
         except DomainError as refusal:
-            return _without_frames(refusal)
+            return without_frames(refusal)
 
 
 def _done_together(
@@ -163,15 +163,9 @@ def _made_or_refused(make: Callable[[Call, Request], Answer], call: Call, reques
     except SecurityModuleUnavailable:
         raise
     except DomainError as refusal:
-        return _without_frames(refusal)
+        return without_frames(refusal)
     except Exception as fault:
         # Its text and frames may hold anything; what it was and where says enough.
         name, place = type(fault).__name__, traceback.extract_tb(fault.__traceback__)[-1]
         logger.error("software security module: %s at %s:%s", name, place.filename, place.lineno)  # noqa: TRY400
     return SecurityModuleUnavailable(f"a fault of the module: {name}")
-
-
-def _without_frames(refusal: DomainError) -> DomainError:
-    """Its frames hold keys as local variables, and error pages and logs show those."""
-    refusal.__traceback__ = refusal.__context__ = refusal.__cause__ = None
-    return refusal
