@@ -214,6 +214,12 @@ CELERY_BEAT_SCHEDULE = {
         ("fulfilment", "gateway.fulfilment.tasks.sweep_fulfilment", SWEEP_SECONDS, "tokens"),
         ("messages", "gateway.sms.tasks.sweep_messages", SWEEP_SECONDS, "messages"),
         ("pushes", "gateway.payments.tasks.sweep_pushes", SWEEP_SECONDS, "payments"),
+        ("queries", "gateway.inquiries.tasks.sweep_inquiries", SWEEP_SECONDS * 5, "payments"),
+        ("refunds", "gateway.refunds.tasks.sweep_refunds", SWEEP_SECONDS * 5, "payments"),
+        ("claims", "gateway.claims.tasks.sweep_claims", 60, "payments"),
+        ("approvals", "gateway.desk.tasks.expire_approvals", 60, "payments"),
+        ("pull", "gateway.reconciliation.tasks.pull_newest", 600, "payments"),
+        ("pull-wide", "gateway.reconciliation.tasks.pull_all", 3600, "payments"),
         ("sessions", "gateway.ussd.tasks.sweep_sessions", 60, "payments"),
         ("audit", "gateway.fulfilment.tasks.seal_audit", 30, "payments"),
     )
@@ -238,6 +244,16 @@ CURRENCY = env.str("CURRENCY", "KES")
 # Credentials: none in production until they are given; a simulator takes any.
 _NO_CREDENTIAL = "" if IS_PRODUCTION else "demo"
 
+# Payments. Amounts are whole units of CURRENCY; 0 is never for the first, always two persons for the second.
+PAYMENT_SOURCES = env.list("PAYMENT_SOURCES", default=[])
+PAYMENT_SOURCE_MODE = _one_of("PAYMENT_SOURCE_MODE", ("log", "enforce"), "log")
+PAYMENT_VERIFY_ABOVE = _count("PAYMENT_VERIFY_ABOVE", 0)
+ASSIGN_ALONE_UP_TO = _count("ASSIGN_ALONE_UP_TO", 0)
+
+# Books
+BOOKS_TIMEZONE = env.str("BOOKS_TIMEZONE", "Africa/Nairobi")
+PAID_WITHOUT_TOKEN_MINUTES = _count("PAID_WITHOUT_TOKEN_MINUTES", 60)
+
 # Africa's Talking
 AFRICASTALKING_BASE_URL = _address("AFRICASTALKING_BASE_URL", "https://api.africastalking.com")
 AFRICASTALKING_USERNAME = env.str("AFRICASTALKING_USERNAME", _NO_CREDENTIAL)
@@ -252,6 +268,12 @@ MPESA_CONSUMER_KEY = env.str("MPESA_CONSUMER_KEY", _NO_CREDENTIAL)
 MPESA_CONSUMER_SECRET = env.str("MPESA_CONSUMER_SECRET", _NO_CREDENTIAL)
 MPESA_SHORT_CODE = env.str("MPESA_SHORT_CODE", "" if IS_PRODUCTION else "400200")
 MPESA_PASSKEY = env.str("MPESA_PASSKEY", _NO_CREDENTIAL)
+MPESA_INITIATOR_NAME = env.str("MPESA_INITIATOR_NAME", _NO_CREDENTIAL)
+MPESA_INITIATOR_PASSWORD = env.str("MPESA_INITIATOR_PASSWORD", _NO_CREDENTIAL)
+MPESA_CERTIFICATE_FILE = env.str("MPESA_CERTIFICATE_FILE", "")
+MPESA_C2B_RESPONSE_TYPE = _one_of("MPESA_C2B_RESPONSE_TYPE", ("Cancelled", "Completed"), "Cancelled")
+MPESA_NOMINATED_NUMBER = env.str("MPESA_NOMINATED_NUMBER", "")
+MPESA_PULL = env.bool("MPESA_PULL", False)
 
 # Time and language: the product thinks in UTC; sites have their own zone for what people read.
 TIME_ZONE = "UTC"

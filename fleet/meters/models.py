@@ -24,6 +24,8 @@ class Meter(models.Model):
     krn = models.PositiveSmallIntegerField()
     kt = models.PositiveSmallIntegerField()
     ti = models.PositiveSmallIntegerField()
+    # Which of the site's prices and limits hold: "home", "shop", "mill", "school", ...
+    customer_class = models.CharField(max_length=20, default="home", db_default="home")
     state = models.CharField(max_length=12, default=MeterState.STOCK)
     state_reason = models.CharField(max_length=80, blank=True)
 

@@ -3,8 +3,8 @@
 EXPECTED is a purchase that a customer has started; the provider was or will be asked to prompt the phone. CONFIRMED:
 the money moved and has a receipt; from here something always comes of it. ALLOCATED: its parts are booked and, if it
 buys anything, its vend exists. SUSPENSE: the money is ours to mind, but no meter is known for it. UNKNOWN: nobody
-could say whether the money moved; late money still has its move, even from DECLINED. The rest is the way back to the
-payer.
+could say whether the money moved; late money still has its move, even from DECLINED. A CONFIRMED claim that the
+provider does not know is DECLINED by two persons (ADR 0009). The rest is the way back to the payer.
 """
 
 from enum import StrEnum
@@ -44,7 +44,7 @@ PAYMENT = Lifecycle(
             PaymentState.EXPECTED: {PaymentState.CONFIRMED, PaymentState.DECLINED, PaymentState.UNKNOWN},
             PaymentState.UNKNOWN: {PaymentState.CONFIRMED, PaymentState.DECLINED},
             PaymentState.DECLINED: {PaymentState.CONFIRMED},
-            PaymentState.CONFIRMED: {PaymentState.ALLOCATED, PaymentState.SUSPENSE},
+            PaymentState.CONFIRMED: {PaymentState.ALLOCATED, PaymentState.SUSPENSE, PaymentState.DECLINED},
             PaymentState.SUSPENSE: {PaymentState.ALLOCATED, PaymentState.REFUND_PENDING},
             PaymentState.ALLOCATED: {PaymentState.REVERSED},
             PaymentState.REFUND_PENDING: {PaymentState.REFUNDED},

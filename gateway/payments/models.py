@@ -10,7 +10,10 @@ class Payment(models.Model):
 
     `reference` is what we gave as account reference; `account_text` what the payer typed. `reason` says why it is
     where it is. `leased_until` and `next_try_at` belong to whoever works on the row now: a prompt while EXPECTED,
-    else fulfilment.
+    else fulfilment. `next_query_at` is when the provider is asked about it, `queries` how often it was.
+
+    `authenticity` is how far the claim is believed. A payment that `must_verify` buys nothing until the provider was
+    asked; one with a `frozen_reason` buys nothing until a person decides.
     """
 
     provider = models.CharField(max_length=32)
@@ -29,6 +32,9 @@ class Payment(models.Model):
         "fleet.Meter", on_delete=models.PROTECT, null=True, related_name="payments", db_index=False
     )
     reason = models.CharField(max_length=60, blank=True)
+    authenticity = models.CharField(max_length=12, blank=True, default="", db_default="")
+    must_verify = models.BooleanField(default=False, db_default=False)
+    frozen_reason = models.CharField(max_length=40, blank=True, default="", db_default="")
     started_at = models.DateTimeField()
     pushed_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
@@ -36,6 +42,8 @@ class Payment(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
+    next_query_at = models.DateTimeField(null=True)
+    queries = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -61,5 +69,10 @@ class Payment(models.Model):
                 condition=models.Q(state__in=[PaymentState.EXPECTED, PaymentState.UNKNOWN]),
             ),
             models.Index(name="payment_by_meter", fields=["meter", "-id"]),
+            models.Index(
+                name="payment_to_query", fields=["next_query_at"], condition=models.Q(next_query_at__isnull=False)
+            ),
+            # What a statement of a period should hold.
+            models.Index(name="payment_by_paid_at", fields=["provider", "paid_at"]),
             models.Index(name="payment_by_payer", fields=["payer_sha256", "-id"]),
         ]

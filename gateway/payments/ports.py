@@ -18,6 +18,13 @@ class Door(StrEnum):
     VALIDATION = "validation"
     CONFIRMATION = "confirmation"
     STK = "stk"
+    RESULT = "result"
+    TIMEOUT = "timeout"
+    PULL = "pull"
+
+
+# Where a line of a statement comes from: no hook, but the journal names it like one.
+STATEMENT = "statement"
 
 
 class Outcome(StrEnum):
@@ -45,6 +52,15 @@ class PushOutcome(StrEnum):
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
     AMBIGUOUS = "ambiguous"
+
+
+class Authenticity(StrEnum):
+    """How far a claim is believed, the least first. The provider's own list or answer is beyond doubt."""
+
+    SECRET = "secret"
+    SOURCE = "secret+ip"
+    POLLED = "polled"
+    LISTED = "listed"
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,99 @@ class PushResult:
     code: str = ""
 
 
+@dataclass(frozen=True)
+class PromptStatus:
+    """What became of a prompt, when asked. PAID without a receipt is not yet money: the receipt comes by another road.
+
+    UNKNOWN covers a prompt that is still open, a code that no table knows, and a provider that cannot be reached.
+    """
+
+    outcome: Outcome
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class ResultAddresses:
+    """Where a provider that answers later posts its answer, and its own time-out."""
+
+    result_url: str
+    timeout_url: str
+
+
+@dataclass(frozen=True)
+class ReversalRequest:
+    """Give back all of one payment."""
+
+    receipt: str
+    amount_minor: int
+    currency: str
+    remarks: str
+    addresses: ResultAddresses
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of a question whose answer comes later. `outcome` as for a prompt: AMBIGUOUS may have been taken."""
+
+    outcome: PushOutcome
+    conversation_id: str = ""
+    originator_id: str = ""
+    code: str = ""
+
+
+class Question(StrEnum):
+    """What an answer that comes later is about; the same words stand in `Inquiry.kind`."""
+
+    STATUS = "status"
+    REVERSAL = "reversal"
+
+
+@dataclass(frozen=True)
+class ProviderAnswer:
+    """An answer by the result door (or the vendor's own time-out, which is an UNKNOWN one).
+
+    For a status: PAID if the payment `receipt` is complete, NOT_PAID if it never will be. For a reversal: PAID if the
+    money of `original_receipt` went back (also when it had before), `receipt` being the reversal's own; NOT_PAID if it
+    was refused. `amount_minor` is 0 where the answer has none. The vendor does not say which of the two it is: whoever
+    asked knows by the conversation; an answer with an `original_receipt` is a reversal whoever asked.
+    """
+
+    provider: str
+    conversation_id: str
+    originator_id: str
+    outcome: Outcome
+    result_code: str
+    receipt: str = ""
+    original_receipt: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    payer: Payer = Payer()
+    paid_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PullPage:
+    """Payments that the provider lists, as claims with door PULL. `next_offset` is None on the last page.
+
+    `is_complete` False: the provider did not answer, or not in its shape; `code` says why, and nothing is concluded.
+    """
+
+    claims: tuple[PaymentClaim, ...]
+    next_offset: int | None
+    is_complete: bool
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Whether a provider took our addresses; `code` is its own word."""
+
+    is_done: bool
+    code: str = ""
+
+
 class PaymentProvider(Protocol):
-    """One mobile money operator. Methods raise nothing but `UnreadableCallback` (parse)."""
+    """One mobile money operator. Methods raise nothing but `UnreadableCallback` (parse, read_answer, read_list)."""
 
     name: str
     currency: str
@@ -118,4 +225,38 @@ class PaymentProvider(Protocol):
 
     def push(self, request: PushRequest, *, now: datetime) -> PushResult:
         """Ask for a payment prompt, within a deadline. Never raises: what went wrong is in the outcome."""
+        ...
+
+    def query_prompt(self, checkout_id: str, *, now: datetime) -> PromptStatus:
+        """Ask what became of a prompt, within a deadline. Never raises."""
+        ...
+
+    def ask_status(self, receipt: str, addresses: ResultAddresses, *, now: datetime) -> Asked:
+        """Ask whether a payment is complete; the answer comes by the result door. Never raises. Asking twice is safe."""
+        ...
+
+    def ask_reversal(self, request: ReversalRequest, *, now: datetime) -> Asked:
+        """Order that a payment be given back; the answer comes by the result door. Never raises. A provider that gave
+        it back already says so, and that counts as done: ordering twice is safe.
+        """
+        ...
+
+    def read_answer(self, door: Door, request: InboundRequest) -> ProviderAnswer:
+        """What the result or time-out door was told. Raises `UnreadableCallback`."""
+        ...
+
+    def read_list(self, request: InboundRequest) -> tuple[PaymentClaim, ...]:
+        """Payments that were posted to the pull door. Raises `UnreadableCallback`."""
+        ...
+
+    def pull(self, starts_at: datetime, ends_at: datetime, offset: int, *, now: datetime) -> PullPage:
+        """One page of the payments of a period, within a deadline. Never raises."""
+        ...
+
+    def register_hooks(self, *, base_url: str, now: datetime) -> Registered:
+        """Tell the provider where it validates and confirms payments: `base_url` and the last words of the doors."""
+        ...
+
+    def register_pull(self, *, base_url: str, now: datetime) -> Registered:
+        """Ask the provider once to keep a list that can be pulled."""
         ...

@@ -21,3 +21,16 @@ class LedgerLine(models.Model):
 
     class Meta:
         indexes = [models.Index(name="ledger_account_meter", fields=["meter", "account"])]
+
+
+class ClosedDay(models.Model):
+    """A day whose books are closed: no entry may be written into it or before it (a trigger). Append-only.
+
+    `until` is the first moment after the day, by the clock of the books. `totals` is the trial balance at closing.
+    """
+
+    day_date = models.DateField(unique=True)
+    until = models.DateTimeField(unique=True)
+    totals = models.JSONField()
+    closed_by = models.ForeignKey("fleet.Operator", on_delete=models.PROTECT, related_name="+", db_index=False)
+    closed_at = models.DateTimeField()

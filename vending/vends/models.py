@@ -8,7 +8,11 @@ UNFINISHED = (VendState.FUNDED, VendState.ISSUING, VendState.HELD)
 
 
 class Vend(models.Model):
-    """`paid_minor` and `wallet_used_minor` in; `net, vat, fee, kept` out: the two sides are equal (a constraint).
+    """`paid_minor` and `wallet_used_minor` in; `net, vat, levies, fee, kept` out: the two sides are equal (a constraint).
+
+    `energy_kwh_tenths` is what the token carries, `free_kwh_tenths` the part of it that was not paid for.
+    `month_before_kwh_tenths` is what the meter had been sold of the month before, and `is_lifeline` whether the
+    lifeline block held: with the tariff they give the price again. `priced_at` is the moment whose prices were used.
 
     `next_try_at` empty on an unfinished vend means that only a person can move it.
     """
@@ -23,9 +27,14 @@ class Vend(models.Model):
     wallet_used_minor = models.BigIntegerField()
     net_minor = models.BigIntegerField()
     vat_minor = models.BigIntegerField()
+    levies_minor = models.BigIntegerField(default=0, db_default=0)
     fee_minor = models.BigIntegerField()
     kept_minor = models.BigIntegerField()
     energy_kwh_tenths = models.PositiveIntegerField()
+    free_kwh_tenths = models.PositiveIntegerField(default=0, db_default=0)
+    month_before_kwh_tenths = models.PositiveIntegerField(default=0, db_default=0)
+    is_lifeline = models.BooleanField(default=False, db_default=False)
+    priced_at = models.DateTimeField()
     held_reason = models.CharField(max_length=40, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
@@ -41,6 +50,7 @@ class Vend(models.Model):
                 condition=models.Q(
                     paid_minor=models.F("net_minor")
                     + models.F("vat_minor")
+                    + models.F("levies_minor")
                     + models.F("fee_minor")
                     + models.F("kept_minor")
                     - models.F("wallet_used_minor")
@@ -54,4 +64,6 @@ class Vend(models.Model):
                 condition=models.Q(state__in=[str(s) for s in UNFINISHED]),
             ),
             models.Index(name="vend_by_meter", fields=["meter", "-id"]),
+            # What a meter was sold of a day and of a month.
+            models.Index(name="vend_by_meter_priced", fields=["meter", "priced_at"]),
         ]
