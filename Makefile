@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo run test check fix bench compliance lock lock-check
+.PHONY: help setup servers demo run test check fix bench chaos-money compliance lock lock-check
 
 ARGS ?=
 VENV_PYTHON := .venv/bin/python
@@ -51,6 +51,9 @@ fix: setup ## what lint and format can mend by themselves
 # P1 to P4 are token arithmetic alone: asked for only these, no server is looked for.
 bench: $(if $(filter-out P1 P2 P3 P4,$(or $(ARGS),all)),servers,setup) ## the ratios that docs and releases quote, on this machine
 	@$(VENV_PYTHON) -m tests.bench $(ARGS)
+
+chaos-money: servers ## thousands of payments through a product that is struck all the while, then the verdict; minutes
+	@$(VENV_PYTHON) -m tests.chaos_money $(ARGS)
 
 compliance: setup ## write docs/reference/sts-compliance.md: every published vector, and what became of it
 	@TOKENI_MODE=test $(VENV_PYTHON) -m tests.vectors.compliance

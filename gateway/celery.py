@@ -8,4 +8,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 app = Celery("tokeni")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["gateway.fulfilment", "gateway.sms", "gateway.payments", "gateway.ussd"])
+app.autodiscover_tasks(
+    [
+        "gateway.claims",
+        "gateway.desk",
+        "gateway.fulfilment",
+        "gateway.inquiries",
+        "gateway.payments",
+        "gateway.reconciliation",
+        "gateway.refunds",
+        "gateway.sms",
+        "gateway.ussd",
+    ]
+)

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as Notice
 
+from gateway.payments.errors import PaymentSourceInvalid
+from gateway.payments.trust import SourceMode, parse_sources
 from vending.keys.errors import KeyEncryptionKeyMissing
 from vending.keys.key_encryption import read_key_encryption_keys
 
@@ -38,7 +40,18 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     ]
     if not settings.HOOK_SECRETS:
         problems.append(Error("HOOK_SECRETS is not set: no callback could come in", id="tokeni.E002"))
-    return problems + _problems_of_key_encryption_key()
+    return problems + _problems_of_sources() + _problems_of_key_encryption_key()
+
+
+def _problems_of_sources() -> list[CheckMessage]:
+    """An address list that cannot be read makes every payment wait for the provider's own word."""
+    try:
+        sources = parse_sources(settings.PAYMENT_SOURCES)
+    except PaymentSourceInvalid as error:
+        return [Error(str(error), id="tokeni.E004")]
+    if settings.PAYMENT_SOURCE_MODE == SourceMode.ENFORCE and not sources:
+        return [Notice("PAYMENT_SOURCES is empty: the provider is asked about every payment", id="tokeni.W003")]
+    return []
 
 
 def _problems_of_key_encryption_key() -> list[CheckMessage]:

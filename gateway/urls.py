@@ -9,6 +9,7 @@ urlpatterns = [
     path("hooks/", include("gateway.webhooks.urls")),
     path("dashboard/", include("gateway.dashboard.urls")),
     path("health/", include("gateway.health.urls")),
+    path("api/", include("gateway.api.urls")),
     path("dashboard", _TO_PAGES),
     path("", _TO_PAGES),
 ]

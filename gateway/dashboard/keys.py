@@ -82,7 +82,7 @@ def _marks(clock: PageClock, key: KeyDescription) -> list[State]:
     """What keeps the key from selling, or that it sells; and whether anybody could know it."""
     marks = []
     if key.stopped_at:
-        reason = words.held_reason(key.stopped_reason)
+        reason = words.reason(key.stopped_reason)
         marks.append(State(f"stopped {clock.moment(key.stopped_at).words}: {reason}", BAD))
     if not key.is_verified:
         marks.append(State("unverified: sells nothing", BAD))

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from fleet.approvals.queries import count_waiting
 from fleet.cases.queries import count_open_cases
 from fleet.sites.queries import find_first_timezone
 from gateway.clock import now
@@ -35,6 +36,7 @@ NAVIGATION = (
     NavItem("today", "Today"),
     NavItem("stuck", "Stuck"),
     NavItem("cases", "Cases"),
+    NavItem("approvals", "Approvals"),
     NavItem("payments", "Payments"),
     NavItem("sales", "Sales"),
     NavItem("messages", "Messages"),
@@ -71,6 +73,7 @@ def show(
         "navigation": NAVIGATION,
         "nav": nav or page,
         "open_cases": count_open_cases(clock.now),
+        "waiting_approvals": count_waiting().acts,
         "clock": clock,
         "brand": settings.BRAND,
         "mode": "" if settings.IS_PRODUCTION else settings.TOKENI_MODE,

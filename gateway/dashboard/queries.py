@@ -1,13 +1,13 @@
 """Read models of the lists: payments, sales and messages as the pages show them, newest first, paged by key."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from gateway.dashboard import words
 from gateway.dashboard.words import Moment, PageClock, State
-from gateway.fulfilment.services import AUTHORITY_KIND
+from gateway.fulfilment.services import AUTHORITY_KINDS
 from gateway.http.phones import mask
 from gateway.payments.queries import list_newest_payments, list_payments
 from gateway.sms.queries import list_newest_messages
@@ -66,7 +66,7 @@ class MessageRow:
 
 def list_payment_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[PaymentRow]:
     payments = list_newest_payments(before_id=before_id, limit=limit)
-    sales = list_vend_ids_of(AUTHORITY_KIND, [str(payment.pk) for payment in payments])
+    sales = list_sale_ids([payment.pk for payment in payments])
     return [
         PaymentRow(
             id=payment.pk,
@@ -77,16 +77,18 @@ def list_payment_rows(clock: PageClock, *, before_id: int | None, limit: int) ->
             account=words.account(payment.account_text),
             payer=words.payer(payment.payer_e164, payment.payer_masked, payment.payer_sha256),
             state=words.payment_state(payment.state),
-            reason=payment.reason,
-            sale_id=sales.get(str(payment.pk)),
+            reason=words.reason(payment.frozen_reason or payment.reason),
+            sale_id=sales.get(payment.pk),
         )
         for payment in payments
     ]
 
 
 def list_sale_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[SaleRow]:
-    vends = list_newest_vends(before_id=before_id, limit=limit)
-    paid = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
+    return _sale_rows(clock, [vend.pk for vend in list_newest_vends(before_id=before_id, limit=limit)])
+
+
+ = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
     return [
         SaleRow(
             id=vend.pk,
@@ -96,7 +98,7 @@ def list_sale_rows(clock: PageClock, *, before_id: int | None, limit: int) -> li
             units=words.units(vend.energy_kwh_tenths),
             receipt=paid.get((vend.authority.kind, vend.authority.reference), NO_MONEY).receipt,
             state=words.vend_state(vend.state),
-            reason=words.held_reason(vend.held_reason),
+            reason=words.reason(vend.held_reason),
         )
         for vend in vends
     ]
@@ -118,7 +120,20 @@ def list_message_rows(clock: PageClock, *, before_id: int | None, limit: int) ->
     ]
 
 
+def list_sale_ids(payment_ids: Collection[int]) -> dict[int, int]:
+    """The sale that each of these payments became, by payment: the one that it was moved to, where it was moved."""
+    references = [str(payment_id) for payment_id in payment_ids]
+    sales: dict[str, int] = {}
+    for kind in AUTHORITY_KINDS:
+        sales |= list_vend_ids_of(kind, references)
+    return {int(reference): vend_id for reference, vend_id in sales.items()}
+
+
 def list_money_facts(authorities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], MoneyFacts]:
-    """The money behind each of these authorities (kind, reference) that is a payment."""
-    paid = list_payments(reference for kind, reference in authorities if kind == AUTHORITY_KIND)
-    return {(AUTHORITY_KIND, str(p.pk)): MoneyFacts(p.receipt or "", p.confirmed_at or p.started_at) for p in paid}
+    """The money behind each of these authorities (kind, reference) that is a payment, or one that was moved."""
+    paid = list_payments({reference for kind, reference in authorities if kind in AUTHORITY_KINDS})
+    return {
+        (kind, str(p.pk)): MoneyFacts(p.receipt or "", p.confirmed_at or p.started_at)
+        for p in paid
+        for kind in AUTHORITY_KINDS
+    }

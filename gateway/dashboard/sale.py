@@ -122,7 +122,7 @@ def get_sale_page(clock: PageClock, vend_id: int) -> SalePage | None:
     return SalePage(
         id=vend.pk,
         state=words.vend_state(vend.state),
-        reason=words.held_reason(vend.held_reason),
+        reason=words.reason(vend.held_reason),
         age="" if is_over else clock.age(waits_since),
         next_try="" if is_over else words.next_try(clock, vend.next_try_at, vend.leased_until),
         meter=vend.meter.drn,

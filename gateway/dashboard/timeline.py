@@ -104,7 +104,7 @@ def _detail(act: str, details: Mapping[str, object], currency: str) -> str:
         elif name == "kind":
             said.append(words.message_kind(str(value)))
         elif name == "reason":
-            said.append(words.held_reason(str(value)))
+            said.append(words.reason(str(value)))
         elif name == "why" and not act.endswith(f".{value}"):
             said.append(_WHYS.get(str(value), str(value)))
     return ", ".join(said)

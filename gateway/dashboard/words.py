@@ -5,6 +5,7 @@ Pages show at most the last three digits of a phone, also where a payer typed a 
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,10 +13,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from fleet.approvals.lifecycle import LABELS as APPROVAL_LABELS
+from fleet.approvals.lifecycle import ApprovalState
+from gateway.desk.kinds import LABELS as ACT_LABELS
 from gateway.http.errors import PhoneInvalid
 from gateway.http.phones import mask, to_e164
 from gateway.payments.lifecycle import LABELS as PAYMENT_LABELS
 from gateway.payments.lifecycle import PaymentState
+from gateway.refunds.lifecycle import LABELS as REFUND_LABELS
+from gateway.refunds.lifecycle import RefundState
 from gateway.sms.lifecycle import LABELS as MESSAGE_LABELS
 from gateway.sms.lifecycle import MessageState
 from vending.kernel.money import format_energy, format_minor
@@ -34,6 +40,7 @@ _PAYMENT_TONES = {
     PaymentState.ALLOCATED: GOOD,
     PaymentState.SUSPENSE: BAD,
     PaymentState.UNKNOWN: BAD,
+    PaymentState.REFUND_PENDING: BUSY,
 }
 _VEND_TONES = {
     VendState.FUNDED: BUSY,
@@ -49,16 +56,49 @@ _MESSAGE_TONES = {
     MessageState.FAILED: BAD,
     MessageState.EXPIRED: BAD,
 }
+_REFUND_TONES = {
+    RefundState.WAITING: BUSY,
+    RefundState.ASKED: BUSY,
+    RefundState.BY_HAND: BAD,
+    RefundState.DONE: GOOD,
+}
+_APPROVAL_TONES = {
+    ApprovalState.WAITING: BUSY,
+    ApprovalState.APPROVED: GOOD,
+    ApprovalState.REFUSED: BAD,
+}
 _KINDS = {
     "token": "code",
     "resend": "code, sent again",
     "kept": "notice: money kept",
     "lost": "notice: no meter",
+    "refund": "notice: money goes back",
+    "reversed": "notice: money taken back",
     "help_words": "help",
     "no_code_found": "answer: no code",
     "too_many_requests": "answer: too many requests",
 }
-_HELD_REASONS = {
+_REASONS = {
+    "amount_differs": "the provider names another amount",
+    "call_me": "the customer wants to be called",
+    "claim_needs_person": "a phone that did not pay asks for this payment",
+    "claim_unanswered": "the payer was asked whether a meter is the right one, and did not answer",
+    "code_without_phone": "the code is made, and no phone is known to send it to",
+    "in_part": "a part of a payment: the provider gives back whole ones only",
+    "late_reversal": "the provider took the money back after the code was made",
+    "not_confirmed": "the provider does not know this payment",
+    "not_in_statement": "the provider's list lacks this payment",
+    "paid_without_receipt": "the provider says paid, and names no receipt",
+    "payment_not_allocated": "the money was tried to be booked again and again, in vain",
+    "payment_unverified": "the provider cannot be asked about this payment, or does not answer",
+    "payment_without_meter": "the payment is for no meter that we know",
+    "receipts_guessed": "somebody is guessing receipts",
+    "refund_by_hand": "a refund is to be paid out by hand",
+    "refund_unanswered": "the provider does not answer about a refund",
+    "reversal_after_refund": "the provider took back money that had gone back before",
+    "reversal_amount_differs": "the provider took back another amount than was paid",
+    "statement_unclear": "a statement has lines of money that nobody can place",
+    "wrong_meter": "the customer says that it was paid for the wrong meter",
     "check_digit_wrong": "the check digit of the meter's number is wrong",
     "ea07_tables_missing": "the operational tables of EA 07 are not installed",
     "ea07_tables_refused": "the file of EA 07 tables is refused",
@@ -70,7 +110,10 @@ _HELD_REASONS = {
     "meter_blocked": "the meter is blocked",
     "meter_number_invalid": "the meter's number is none of the standard",
     "moment_out_of_range": "the clock of the machine is before the base date",
+    "payment_frozen": "the payment is in doubt: a person decides",
     "published_test_key_refused": "the vending key is printed in public documents",
+    "sale_given_up": "it was begun too often without an end: a person decides",
+    "sale_needs_decision": "its code is not what was sold: a person cancels the sale",
     "security_module_limit_reached": "the security module wants its limit or licence topped up",
     "security_module_unavailable": "the security module does not answer",
     "tid_exhausted": "no token identifier is left under this base date",
@@ -203,9 +246,41 @@ def message_kind(kind: str) -> str:
     return _KINDS.get(kind, kind.replace("_", " "))
 
 
-def held_reason(code: str) -> str:
-    """A held sale's reason in words, with the code that the error list explains."""
-    return f"{_HELD_REASONS[code]} ({code})" if code in _HELD_REASONS else code
+def refund_state(state: str) -> State:
+    return State(REFUND_LABELS[RefundState(state)], _REFUND_TONES[RefundState(state)])
+
+
+def approval_state(state: str) -> State:
+    return State(APPROVAL_LABELS[ApprovalState(state)], _APPROVAL_TONES.get(ApprovalState(state), QUIET))
+
+
+def act(kind: str) -> str:
+    """What an approval is of: `give a payment back`."""
+    labels: Mapping[str, str] = ACT_LABELS
+    return labels.get(kind, kind)
+
+
+def reason(code: str) -> str:
+    """Why a sale is held, a payment stopped or a case open, with the code that the error list explains."""
+    return f"{_REASONS[code]} ({code})" if code in _REASONS else code
+
+
+def coming(clock: PageClock, at: datetime) -> str:
+    """`in 50 s`, for a moment to come."""
+    return f"in {age_words(max(0, math.ceil((at - clock.now).total_seconds())))}"
+
+
+def asked(times: int) -> str:
+    """How often the provider was asked."""
+    return "not asked yet" if not times else f"asked {times} time{'s' if times > 1 else ''}"
+
+
+def next_question(clock: PageClock, times: int, next_query_at: datetime | None) -> str:
+    """When the provider is asked again, and how often it was."""
+    if next_query_at is None:
+        return f"none: {asked(times)}"
+    when = "due" if next_query_at <= clock.now else coming(clock, next_query_at)
+    return f"{asked(times)}, next question {when}"
 
 
 def next_try(clock: PageClock, next_try_at: datetime | None, leased_until: datetime | None) -> str:
@@ -215,5 +290,5 @@ def next_try(clock: PageClock, next_try_at: datetime | None, leased_until: datet
     if next_try_at is None:
         return "none: a person must act"
     if next_try_at > clock.now:
-        return f"in {age_words(math.ceil((next_try_at - clock.now).total_seconds()))}"
+        return coming(clock, next_try_at)
     return f"due for {clock.age(next_try_at)}, waits for a worker"

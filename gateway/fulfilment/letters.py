@@ -2,69 +2,90 @@
 here.
 
 A code goes to the phone that paid, as far as we know it, and to the meter's linked phones when that phone is not one
-of them. A payer whom the operator shows only as a hash is known if the number is registered with us; else the code
-goes to the linked phones alone.
+of them. A payer whom nobody knows gets none: the code goes to the linked phones alone, and if there are none, a person
+has to find its owner. Texts about what did not go as it should: `gateway.fulfilment.notices`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 
-from fleet.customers.queries import list_numbers_by_sha256
+from fleet.cases.services import CaseDraft, open_cases
 from fleet.meters.models import Meter
-from fleet.meters.queries import list_phones_of_meters
+from gateway.fulfilment.limits import find_limit
+from gateway.fulfilment.payers import Phones, list_phones
 from gateway.payments.models import Payment
 from gateway.payments.queries import list_payments
 from gateway.sms.services import Draft, queue_messages
 from gateway.sms.texts import render_sms
 from vending.kernel.money import digits_of
+from vending.tariffs.queries import get_tariff
 from vending.vends.models import Vend
 from vending.vends.queries import get_quote
 
+CODE_WITHOUT_PHONE = "code_without_phone"
+CODE_WITHOUT_PHONE_DUE = timedelta(hours=24)
 _ACTOR = "system:fulfilment"
 
 
-@dataclass(frozen=True)
-class _Letter:
+class _Letter(NamedTuple):
+    """`is_told_payer`: whether the text names who paid, by three digits."""
+
     to_e164: str
     template: str
+    is_told_payer: bool = False
 
 
 def queue_letters(*, vends: Sequence[Vend], now: datetime) -> list[int]:
-    """The code of each vend to each phone that should have it. Idempotent by (vend, phone)."""
+    """The code of each vend to each phone that should have it; a case about the payment where no phone should.
+    Idempotent by (vend, phone).
+    """
     payments = {str(payment.pk): payment for payment in list_payments([v.authority.reference for v in vends])}
-    numbers = _numbers_of_payers(list(payments.values()))
-    linked = list_phones_of_meters({vend.meter_id for vend in vends})
-    drafts = []
+    meter_of = {payments[vend.authority.reference].pk: vend.meter_id for vend in vends}
+    phones_of = list_phones(list(payments.values()), meter_of)
+    drafts, ownerless = [], []
     for vend in vends:
         payment = payments[vend.authority.reference]
-        payer = _payer(payment, numbers)
-        for letter in _recipients(payer, [e164 for e164, _ in linked[vend.meter_id]]):
-            body = render_sms(letter.template, _sale_values(vend, payment, payer))
-            cause = f"vend:{vend.pk}:token:{letter.to_e164}"
-            drafts.append(Draft(cause, "token", letter.to_e164, body, vend.pk))
+        letters = _letters(phones_of[payment.pk])
+        drafts += _drafts(vend, payment, phones_of[payment.pk], letters)
+        if not letters:
+            ownerless.append(_ownerless(vend, payment, now))
+    if ownerless:  # a savepoint is two round trips
+        open_cases(drafts=ownerless, actor=_ACTOR, now=now)
     return queue_messages(drafts=drafts, actor=_ACTOR, now=now)
 
 
-def _recipients(payer: str, linked: Sequence[str]) -> list[_Letter]:
+def _letters(phones: Phones) -> list[_Letter]:
+    payer, linked = phones.payer, phones.linked
     if payer and payer in linked:
         return [_Letter(payer, "token")]
     if payer:
-        return [_Letter(payer, "token_for_payer"), *(_Letter(phone, "token_for_owner") for phone in linked)]
+        owners = [_Letter(phone, "token_for_owner", is_told_payer=True) for phone in linked]
+        return [_Letter(payer, "token_for_payer"), *owners]
     return [_Letter(phone, "token") for phone in linked]
 
 
-def _numbers_of_payers(payments: Sequence[Payment]) -> dict[str, str]:
-    return list_numbers_by_sha256({p.payer_sha256 for p in payments if p.payer_sha256 and not p.payer_e164})
+def _drafts(vend: Vend, payment: Payment, phones: Phones, letters: Sequence[_Letter]) -> list[Draft]:
+    values = _sale_values(vend, payment)
+    limit = find_limit(vend)
+    if limit:
+        values |= {"limit_minor": limit.amount_minor, "is_day": limit.is_day}
+    drafts = []
+    for letter in letters:
+        told = {"payer_tail": phones.payer[-3:] if letter.is_told_payer else ""}
+        body = render_sms("token_limited" if limit else letter.template, values | told)
+        drafts.append(Draft(f"vend:{vend.pk}:token:{letter.to_e164}", "token", letter.to_e164, body, vend.pk))
+    return drafts
 
 
-def _payer(payment: Payment, numbers: Mapping[str, str]) -> str:
-    return payment.payer_e164 or numbers.get(payment.payer_sha256, "")
+def _ownerless(vend: Vend, payment: Payment, now: datetime) -> CaseDraft:
+    details = {"vend_id": vend.pk, "meter": vend.meter.drn}
+    return CaseDraft(CODE_WITHOUT_PHONE, f"payment:{payment.pk}", now + CODE_WITHOUT_PHONE_DUE, details)
 
 
-def _sale_values(vend: Vend, payment: Payment, payer: str) -> dict[str, object]:
+def _sale_values(vend: Vend, payment: Payment) -> dict[str, object]:
     return brand_values() | {
         "digits": vend.authority.token.digits,
         "energy_kwh_tenths": vend.energy_kwh_tenths,
@@ -74,36 +95,42 @@ def _sale_values(vend: Vend, payment: Payment, payer: str) -> dict[str, object]:
         "debt_minor": 0,
         "fee_minor": vend.fee_minor,
         "vat_minor": vend.vat_minor,
+        "levies_minor": vend.levies_minor,
+        "tax_minor": vend.vat_minor + vend.levies_minor,
         "kept_minor": vend.kept_minor,
         "receipt": payment.receipt,
-        "payer_tail": payer[-3:],
     }
 
 
 def queue_kept_notices(*, payments: Sequence[Payment], meters: Mapping[int, Meter], now: datetime) -> list[int]:
-    """Money that bought nothing is never silent: say that it is kept, and what is missing."""
-    numbers = _numbers_of_payers(payments)
-    linked = list_phones_of_meters({payment.meter_id for payment in payments if payment.meter_id})
+    """Money that bought nothing is never silent: say that it is kept, and what is missing. Idempotent by (payment,
+    phone).
+    """
+    phones_of = list_phones(payments, {payment.pk: payment.meter_id for payment in payments})
     drafts = []
     for payment in payments:
-        payer, meter_id = _payer(payment, numbers), payment.meter_id or 0
-        phones = [payer] if payer else [e164 for e164, _ in linked[meter_id]]
-        body = render_sms("money_kept", _kept_values(payment, meters[meter_id], now))
-        drafts += [Draft(f"payment:{payment.pk}:kept:{phone}", "kept", phone, body) for phone in phones]
+        phones = phones_of[payment.pk]
+        body = _kept_text(payment, meters[payment.meter_id or 0], now)
+        to = [phones.payer] if phones.payer else phones.linked
+        drafts += [Draft(f"payment:{payment.pk}:kept:{phone}", "kept", phone, body) for phone in to]
     return queue_messages(drafts=drafts, actor=_ACTOR, now=now)
 
 
-def _kept_values(payment: Payment, meter: Meter, now: datetime) -> dict[str, object]:
+def _kept_text(payment: Payment, meter: Meter, now: datetime) -> str:
+    """What is missing, unless paying more would not help: the meter is blocked, or its limit for the day is used up."""
     quote = get_quote(meter=meter, paid_minor=0, now=now)
-    return brand_values() | {
-        "currency": payment.currency,
-        "amount_minor": payment.amount_minor,
-        "receipt": payment.receipt,
-        "drn": meter.drn,
-        "missing_minor": 0 if quote.refusal == "blocked" else _whole_units(quote.least_minor, payment.currency),
+    values = payment_values(payment) | {"drn": meter.drn}
+    if quote.refusal == "blocked":
+        return render_sms("money_kept", values | {"missing_minor": 0})
+    if quote.split.over_limit_minor:
+        tariff = get_tariff(meter.site_id, meter.customer_class, now)
+        return render_sms("money_kept_limit", values | {"limit_minor": tariff.day_limit_minor})
+    missing = {
+        "missing_minor": _whole_units(quote.least_minor, payment.currency),
         "fee_minor": quote.fee_due_minor,
         "energy_kwh_tenths": quote.least_energy_kwh_tenths,
     }
+    return render_sms("money_kept", values | missing)
 
 
 def _whole_units(amount_minor: int, currency: str) -> int:
@@ -113,20 +140,23 @@ def _whole_units(amount_minor: int, currency: str) -> int:
 
 
 def queue_lost_notices(*, payments: Sequence[Payment], now: datetime) -> list[int]:
-    """Money for no meter: tell the payer, where we know the phone."""
-    numbers = _numbers_of_payers(payments)
+    """Money for no meter: tell the payer, where we know the phone. Idempotent by payment."""
+    phones_of = list_phones(payments, {})
     drafts = []
     for payment in payments:
-        if payer := _payer(payment, numbers):
-            values = brand_values() | {
-                "currency": payment.currency,
-                "amount_minor": payment.amount_minor,
-                "receipt": payment.receipt,
-                "account": payment.account_text,
-            }
-            body = render_sms("unknown_account", values)
+        if payer := phones_of[payment.pk].payer:
+            body = render_sms("unknown_account", payment_values(payment) | {"account": payment.account_text})
             drafts.append(Draft(f"payment:{payment.pk}:lost", "lost", payer, body))
     return queue_messages(drafts=drafts, actor=_ACTOR, now=now)
+
+
+def payment_values(payment: Payment) -> dict[str, object]:
+    """What every text about a payment may show of it, with the operator's own words."""
+    return brand_values() | {
+        "currency": payment.currency,
+        "amount_minor": payment.amount_minor,
+        "receipt": payment.receipt or "",
+    }
 
 
 def brand_values() -> dict[str, object]:

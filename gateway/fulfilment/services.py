@@ -14,22 +14,26 @@ The TID is stored before the module is asked, so asking again gives the same twe
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
 
 from fleet.audit.services import Act, record
+from fleet.cases.services import CaseDraft, close_cases, open_cases
 from fleet.meters.locks import lock_meters
 from gateway.failpoints import Failpoint, reach
 from gateway.fulfilment.issuing import issue
 from gateway.fulfilment.letters import queue_kept_notices, queue_letters, queue_lost_notices
+from gateway.fulfilment.pricing import priced_at_of, queue_price_notices
+from gateway.fulfilment.stuck import close_stuck_cases
 from gateway.payments.lifecycle import PAYMENT, PaymentState
 from gateway.payments.locks import claim_payments, lock_payments
 from gateway.payments.models import Payment
 from gateway.payments.queries import find_meters, list_payments
 from gateway.payments.services import postpone_payment
 from gateway.payments.sql import store_allocated
+from gateway.reversals.queries import list_reversed_receipts
 from vending.kernel.errors import DomainError
 from vending.ledger.accounts import SUSPENSE, provider_float
 from vending.ledger.services import Line, Posting, post
@@ -42,6 +46,11 @@ logger = logging.getLogger(__name__)
 
 BATCH = 50
 AUTHORITY_KIND = "payment"
+# Both name a payment: what it bought first, and what it bought when it was moved to the meter that was meant.
+MOVED = "moved"
+AUTHORITY_KINDS = (AUTHORITY_KIND, MOVED)
+PAYMENT_WITHOUT_METER = "payment_without_meter"
+PAYMENT_WITHOUT_METER_DUE = timedelta(hours=24)
 _ACTOR = "system:fulfilment"
 
 
@@ -124,12 +133,14 @@ def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
     """Steps 1 and 2: book each payment's money and prepare what it buys; returns the vends that want their token.
 
     Locks: the meters by ascending id, then the payments. Idempotent by payment: only CONFIRMED ones (and SUSPENSE
-    ones that have got a meter) are taken, and an authority is unique.
+    ones that have got a meter) are taken, and an authority is unique. What is on hold by then is left alone; money
+    that the provider took back already buys nothing and waits in suspense for that to be booked.
     """
     meter_of = _match(payment_ids)
     meters = lock_meters(set(meter_of.values()))
     now = tools.clock()
-    payments = [payment for payment in lock_payments(payment_ids) if _is_waiting(payment, meter_of)]
+    waiting = [payment for payment in lock_payments(payment_ids) if _is_waiting(payment, meter_of)]
+    payments = _set_aside_taken_back(waiting, now)
     known = [payment for payment in payments if payment.pk in meter_of]
     orders = [_order(payment, meter_of[payment.pk]) for payment in known]
     vend_of = fund_vends(
@@ -145,6 +156,7 @@ def allocate(*, payment_ids: Sequence[int], tools: Tools) -> Allocated:
     kept = [payment for payment in known if vend_of[str(payment.pk)] is None]
     lost = [payment for payment in payments if payment.pk not in meter_of]
     message_ids = queue_kept_notices(payments=kept, meters=meters, now=now) + queue_lost_notices(payments=lost, now=now)
+    message_ids += queue_price_notices(payments=known, vend_of=vend_of, meters=meters, now=now)
     reach(Failpoint.ALLOCATE_BEFORE_COMMIT)
     return Allocated([vend.pk for vend in vend_of.values() if vend], message_ids)
 
@@ -164,10 +176,29 @@ def _match(payment_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _is_waiting(payment: Payment, meter_of: Mapping[int, int]) -> bool:
-    """Whether nobody else has allocated it since it was claimed; a lost one waits for a meter."""
+    """Whether nobody else has allocated it, nor stopped it, since it was claimed; a lost one waits for a meter."""
+    if payment.must_verify or payment.frozen_reason:
+        return False
     if payment.state == PaymentState.SUSPENSE:
         return payment.pk in meter_of
     return payment.state == PaymentState.CONFIRMED
+
+
+def _set_aside_taken_back(payments: Sequence[Payment], now: datetime) -> list[Payment]:
+    """Put money that the provider has taken back into suspense, where it is no more claimed; returns the rest."""
+    reversed_receipts = list_reversed_receipts({(payment.provider, payment.receipt or "") for payment in payments})
+    if not reversed_receipts:
+        return list(payments)
+    back = [payment for payment in payments if (payment.provider, payment.receipt) in reversed_receipts]
+    moved = [payment for payment in back if payment.state != PaymentState.SUSPENSE]
+    post(postings=[_suspense_posting(payment) for payment in moved], now=now)
+    for payment in moved:
+        PAYMENT.check_can_move(payment.state, PaymentState.SUSPENSE)
+    for payment in back:
+        _end(payment, PaymentState.SUSPENSE, "taken back by the provider")
+    store_allocated(back)
+    record(actor=_ACTOR, acts=[_act(payment) for payment in moved], now=now)
+    return [payment for payment in payments if payment not in back]
 
 
 def _order(payment: Payment, meter_id: int) -> SaleOrder:
@@ -177,21 +208,41 @@ def _order(payment: Payment, meter_id: int) -> SaleOrder:
         paid_minor=payment.amount_minor,
         source=SUSPENSE if payment.state == PaymentState.SUSPENSE else provider_float(payment.provider),
         cause=f"payment:{payment.pk}:allocated",
+        priced_at=priced_at_of(payment),
     )
 
 
 def _store(payments: Sequence[Payment], meter_of: Mapping[int, int], now: datetime) -> None:
-    """Move each payment on, and book what has no meter into suspense."""
+    """Move each payment on, and book what has no meter into suspense, with a case about it until it has one."""
     lost = [payment for payment in payments if payment.pk not in meter_of]
+    found = [payment for payment in payments if payment.state == PaymentState.SUSPENSE]
     post(postings=[_suspense_posting(payment) for payment in lost], now=now)
     for payment in payments:
         payment.meter_id = meter_of.get(payment.pk)
         state = PaymentState.ALLOCATED if payment.meter_id else PaymentState.SUSPENSE
         PAYMENT.check_can_move(payment.state, state)
-        payment.state, payment.next_try_at, payment.leased_until = state, None, None
-        payment.reason = "" if payment.meter_id else "no meter for this account"
+        _end(payment, state, "" if payment.meter_id else "no meter for this account")
     store_allocated(payments)
-    record(actor=_ACTOR, acts=[Act(f"payment.{p.state.lower()}", f"payment:{p.pk}") for p in payments], now=now)
+    record(actor=_ACTOR, acts=[_act(payment) for payment in payments], now=now)
+    if lost:  # a savepoint is two round trips
+        open_cases(drafts=[_meterless(payment, now) for payment in lost], actor=_ACTOR, now=now)
+    close_stuck_cases(payments, now)
+    for payment in found:
+        subject, outcome = f"payment:{payment.pk}", "closed by itself: the payment has its meter"
+        close_cases(subject=subject, reason=PAYMENT_WITHOUT_METER, outcome=outcome, actor=_ACTOR, now=now)
+
+
+def _end(payment: Payment, state: PaymentState, reason: str) -> None:
+    payment.state, payment.reason, payment.next_try_at, payment.leased_until = state, reason, None, None
+
+
+def _act(payment: Payment) -> Act:
+    return Act(f"payment.{payment.state.lower()}", f"payment:{payment.pk}")
+
+
+def _meterless(payment: Payment, now: datetime) -> CaseDraft:
+    details = {"amount_minor": payment.amount_minor, "currency": payment.currency}
+    return CaseDraft(PAYMENT_WITHOUT_METER, f"payment:{payment.pk}", now + PAYMENT_WITHOUT_METER_DUE, details)
 
 
 def _suspense_posting(payment: Payment) -> Posting:

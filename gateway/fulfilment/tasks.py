@@ -1,6 +1,7 @@
 """Celery's entry to the flow."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
@@ -11,14 +12,18 @@ from fleet.audit.services import seal_entries
 from gateway.chance import random_nibble
 from gateway.clock import now
 from gateway.fulfilment.services import Tools, fulfil, resume
+from gateway.fulfilment.stuck import open_stuck_cases
+from gateway.fulfilment.waiting import tell_waiting_customers
 from gateway.queues import Queue
 from gateway.relay import wake
 from vending.kernel.errors import DomainError
 from vending.security.registry import get_security_module
+from vending.vends.services import give_up_vends
 
 logger = logging.getLogger(__name__)
 
 SEND_MESSAGES = "gateway.sms.tasks.send_messages"
+_ACTOR = "system:fulfilment"
 
 
 @celeryd_after_setup.connect
@@ -45,11 +50,34 @@ def fulfil_payments(payment_ids: list[int]) -> None:
 @shared_task(queue=Queue.TOKENS)
 def sweep_fulfilment() -> None:
     """Whatever waits, in batches, until nothing does. New money goes before each batch of sales that were held: there
-    may be thousands of those, none of which can go on yet.
+    may be thousands of those, none of which can go on yet. Who still waits after that is told so.
     """
+    _step_aside("sales were not given up", _give_up)
+    _step_aside("no case was opened for stuck payments", _call_staff)
     tools = _tools()
     while (progress := fulfil(payment_ids=None, tools=tools)).rows or (progress := resume(tools=tools)).rows:
         wake(SEND_MESSAGES, progress.message_ids)
+    _step_aside("waiting customers were not told", _tell)
+
+
+def _step_aside(fault: str, step: Callable[[], None]) -> None:
+    """What only follows the sales must never stop them."""
+    try:
+        step()
+    except Exception:
+        logger.exception(fault)
+
+
+def _give_up() -> None:
+    give_up_vends(now=now(), actor=_ACTOR)
+
+
+def _call_staff() -> None:
+    open_stuck_cases(now=now())
+
+
+def _tell() -> None:
+    wake(SEND_MESSAGES, tell_waiting_customers(now=now()))
 
 
 @shared_task(queue=Queue.PAYMENTS)

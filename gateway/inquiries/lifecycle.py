@@ -1,5 +1,7 @@
-"""A question to a provider: ASKED until an answer comes by a door; ANSWERED with it; LOST when none came in time, or the
-provider did not take the question. A late answer to a LOST one is still an answer.
+"""A question to a provider.
+
+ASKED until an answer comes by a door; ANSWERED with it; LOST when none came in time, or the provider did not take the
+question. A late answer to a LOST one is still an answer.
 """
 
 from enum import StrEnum

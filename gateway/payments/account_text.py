@@ -5,6 +5,7 @@ zeros. Only an exact result with right check digits is ever used; a doubtful one
 """
 
 import re
+import unicodedata
 
 from vending.sts.errors import StsError
 from vending.sts.identifiers import MeterPan
@@ -19,14 +20,23 @@ def list_drns(text: str) -> list[str]:
     """The DRNs that the text may mean, likeliest first, each with right check digits; empty if there is none.
 
     A number is searched for in the whole text first, then without a name before it, with zeros put back in front last.
+    A text longer than the field that it is kept in may have lost a second number at its end, and one with invisible
+    characters does not say what its writer saw: nobody's.
     """
+    if len(text) > _LONGEST_TEXT or any(map(_is_invisible, text)):
+        return []
     found: dict[str, None] = {}
-    for digits in _readings(text[:_LONGEST_TEXT].upper()):
+    for digits in _readings(text.upper()):
         for candidate in (digits, *_with_zeros(digits)):
             drn = _checked_drn(candidate)
             if drn:
                 found[drn] = None
     return list(found)
+
+
+def _is_invisible(character: str) -> bool:
+    """Controls, marks of direction, joiners, halves of a character: everything in "other" that is no white space."""
+    return unicodedata.category(character).startswith("C") and not character.isspace()
 
 
 def _readings(text: str) -> list[str]:

@@ -1,19 +1,24 @@
 """Locks and leases on payments: the second of the three on the sale path (meters, payments, vends)."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Case, Q, When
+from django.db.models import Case, Q, QuerySet, When
 
 from gateway.payments import sql
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
+from gateway.payments.ports import PaymentClaim
 
 ALLOCATION_LEASE = timedelta(seconds=5)
 # What ends its worker every time must not end them for ever: from here on only a person can move it.
 MOST_ATTEMPTS = 30
 PUSH_LEASE = timedelta(seconds=30)
+OPEN_PURCHASES = (PaymentState.EXPECTED, PaymentState.UNKNOWN)
+# A prompt lives for minutes: an older purchase that was not paid is not what a listed payment was for.
+_SINCE_PURCHASE = timedelta(hours=1)
+_CLOCKS_APART = timedelta(minutes=5)
 
 
 def claim_payments(
@@ -52,6 +57,31 @@ def claim_push(*, payment_id: int | None, now: datetime) -> Payment | None:
     return payment
 
 
+@transaction.atomic
+def claim_prompt_query(*, now: datetime, next_at: Callable[[Payment], datetime | None]) -> Payment | None:
+    """Lease one open purchase whose prompt is to be asked about; nobody else asks before `next_at` of it."""
+    due = Payment.objects.filter(state__in=OPEN_PURCHASES, checkout_id__isnull=False)
+    return _claim_question(due, now, next_at)
+
+
+@transaction.atomic
+def claim_status_question(*, now: datetime, next_at: Callable[[Payment], datetime | None]) -> Payment | None:
+    """Lease one payment that must be verified and is to be asked about; nobody else asks before `next_at` of it."""
+    due = Payment.objects.filter(must_verify=True, frozen_reason="", receipt__isnull=False)
+    return _claim_question(due, now, next_at)
+
+
+def _claim_question(
+    due: QuerySet[Payment], now: datetime, next_at: Callable[[Payment], datetime | None]
+) -> Payment | None:
+    waiting = due.select_for_update(skip_locked=True).filter(next_query_at__lte=now)
+    payment = waiting.order_by("next_query_at", "pk").first()
+    if payment:
+        payment.next_query_at, payment.queries = next_at(payment), payment.queries + 1
+        payment.save(update_fields=["next_query_at", "queries"])
+    return payment
+
+
 def lock_payments(payment_ids: Collection[int]) -> list[Payment]:
     """Lock these payments in order of id until the transaction ends."""
     return list(Payment.objects.select_for_update().filter(pk__in=payment_ids).order_by("pk"))
@@ -73,7 +103,7 @@ def lock_open_purchase(
     By the payer alone, one that has no checkout yet comes first: the others will hear of their own.
     """
     waiting = Payment.objects.select_for_update().filter(
-        provider=provider, amount_minor=amount_minor, state__in=[PaymentState.EXPECTED, PaymentState.UNKNOWN]
+        provider=provider, amount_minor=amount_minor, state__in=OPEN_PURCHASES
     )
     if reference:
         waiting = waiting.filter(reference=reference)
@@ -83,3 +113,20 @@ def lock_open_purchase(
         waiting = waiting.filter(payer_sha256=payer_sha256)
     order = [Case(When(checkout_id=None, then=0), default=1)] if payer_e164 else []
     return waiting.order_by(*order, "pk").first()
+
+
+def lock_listed_purchase(claim: PaymentClaim, reference: str, payer_sha256: str) -> Payment | None:
+    """The oldest purchase with this reference that a listed payment was for: an open one, else one that was declined
+    and was begun in the hour before the payment.
+    """
+    waiting = Payment.objects.select_for_update().filter(
+        provider=claim.provider, amount_minor=claim.amount_minor, reference=reference, receipt=None
+    )
+    if payer_sha256:
+        waiting = waiting.filter(payer_sha256=payer_sha256)
+    if purchase := waiting.filter(state__in=OPEN_PURCHASES).order_by("pk").first():
+        return purchase
+    if claim.paid_at is None:
+        return None
+    hour = (claim.paid_at - _SINCE_PURCHASE, claim.paid_at + _CLOCKS_APART)
+    return waiting.filter(state=PaymentState.DECLINED, started_at__range=hour).order_by("pk").first()

@@ -57,7 +57,7 @@ class PushOutcome(StrEnum):
 class Authenticity(StrEnum):
     """How far a claim is believed, the least first. The provider's own list or answer is beyond doubt."""
 
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a word of the journal
     SOURCE = "secret+ip"
     POLLED = "polled"
     LISTED = "listed"
@@ -232,7 +232,7 @@ class PaymentProvider(Protocol):
         ...
 
     def ask_status(self, receipt: str, addresses: ResultAddresses, *, now: datetime) -> Asked:
-        """Ask whether a payment is complete; the answer comes by the result door. Never raises. Asking twice is safe."""
+        """Ask whether a payment is complete; the answer comes by the result door. Never raises. Twice is safe."""
         ...
 
     def ask_reversal(self, request: ReversalRequest, *, now: datetime) -> Asked:

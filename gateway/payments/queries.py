@@ -1,8 +1,13 @@
 """What can be asked about payments."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import F, Window
+from django.db.models.functions import Lag
 
 from fleet.audit.models import AuditEntry
 from fleet.meters.models import Meter
@@ -15,6 +20,10 @@ from gateway.payments.ports import Payer
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+DOUBLE_PAY_WITHIN = timedelta(minutes=2)
+DOUBLE_PAY_VIEW = timedelta(hours=24)
+_RECEIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{3,31}", re.ASCII)
 
 
 def find_meters(account_texts: list[str]) -> dict[str, Meter | None]:
@@ -66,6 +75,45 @@ def list_payment_ids_of_payer(msisdn_sha256: str, *, limit: int) -> list[int]:
     """The newest allocated payments of one phone, also where the operator showed it only as a hash."""
     paid = Payment.objects.filter(payer_sha256=msisdn_sha256, state=PaymentState.ALLOCATED)
     return list(paid.order_by("-pk").values_list("pk", flat=True)[:limit])
+
+
+def list_payments_of_receipt(receipt: str) -> list[Payment]:
+    """The payments with this receipt, one a provider at most; whatever is no receipt names none."""
+    text = receipt.strip()
+    if not _RECEIPT.fullmatch(text):
+        return []
+    written = {text, text.upper(), text.lower()}
+    return list(_whole().filter(receipt__in=written).order_by("pk"))
+
+
+def find_suspense_of_payer(msisdn_sha256: str) -> Payment | None:
+    """The newest payment of this phone that waits for a meter."""
+    paid = _whole().filter(payer_sha256=msisdn_sha256, state=PaymentState.SUSPENSE, meter=None)
+    return paid.order_by("-pk").first()
+
+
+class DoublePay(NamedTuple):
+    """Two payments that may be one, paid twice: both were taken to the meter all the same."""
+
+    first_id: int
+    second_id: int
+
+
+def find_double_pays(now: datetime) -> list[DoublePay]:
+    """Neighbours of one payer, meter and amount that were confirmed within two minutes, of those that were started in
+    the last 24 hours; by the id of the second. Payers whom nobody can tell apart are left out.
+
+    Ids rise with the start: the newest one that is too old ends the walk.
+    """
+    old = Payment.objects.filter(started_at__lte=now - DOUBLE_PAY_VIEW).order_by("-pk").values_list("pk", flat=True)
+    recent = Payment.objects.filter(pk__gt=old.first() or 0, confirmed_at__isnull=False, meter__isnull=False)
+    same = ("payer_sha256", "meter_id", "amount_minor", "currency")
+    pairs = recent.exclude(payer_sha256="").annotate(
+        before_id=Window(Lag("pk"), partition_by=same, order_by=("confirmed_at", "pk")),
+        before_at=Window(Lag("confirmed_at"), partition_by=same, order_by=("confirmed_at", "pk")),
+    )
+    doubles = pairs.filter(before_at__gte=F("confirmed_at") - DOUBLE_PAY_WITHIN).order_by("pk")
+    return [DoublePay(*ids) for ids in doubles.values_list("before_id", "pk")]
 
 
 def list_past_amounts(meter_id: int, limit: int) -> list[int]:

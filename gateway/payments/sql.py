@@ -10,12 +10,14 @@ from django.db import connection
 
 from gateway.payments.models import Payment
 
-# A failure that left its reason is tried for as long as it takes; one that left nothing has ended its worker.
+# A failure that left its reason is tried for as long as it takes; one that left nothing has ended its worker. What the
+# provider must confirm first, or a person stopped, buys nothing.
 _CLAIM = """
 WITH due AS (
   SELECT id FROM gateway_payment
   WHERE (state = 'CONFIRMED' OR (state = 'SUSPENSE' AND meter_id IS NOT NULL)) AND next_try_at <= %s
-    AND (leased_until IS NULL OR leased_until <= %s) AND (attempts < %s OR reason <> '') AND {chosen}
+    AND (leased_until IS NULL OR leased_until <= %s) AND (attempts < %s OR reason <> '')
+    AND NOT must_verify AND frozen_reason = '' AND {chosen}
   ORDER BY next_try_at, id LIMIT %s {lock}
 )
 UPDATE gateway_payment SET leased_until = %s, attempts = attempts + 1 WHERE id IN (SELECT id FROM due) RETURNING id

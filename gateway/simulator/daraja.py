@@ -32,7 +32,8 @@ class DarajaError(Exception):
         return json_answer(body, self.status)
 
 
-def _bad(field: str) -> DarajaError:
+def bad_field(field: str) -> DarajaError:
+    """What every Daraja API says of a field that it does not like."""
     return DarajaError(400, "400.002.02", f"Bad Request - Invalid {field}")
 
 
@@ -48,12 +49,20 @@ class PushOrder:
 
 @dataclass(frozen=True)
 class MerchantKeys:
-    """What Daraja gave the merchant."""
+    """What Daraja gave the merchant. Without an initiator it can ask for no status, balance or reversal."""
 
     consumer_key: str
     consumer_secret: str
     short_code: str
     passkey: str
+    initiator_name: str = ""
+    initiator_password: str = ""
+
+
+def request_id(chance: random.Random) -> str:
+    """A name for one request, as Daraja's gateway gives them."""
+    bits = f"{chance.getrandbits(112):028x}"
+    return f"{bits[:4]}-{bits[4:8]}-{bits[8:12]}-{bits[12:]}"
 
 
 class AccessTokens:
@@ -100,14 +109,14 @@ def read_object(body: bytes) -> dict[str, Any]:
 def check_password(order: Mapping[str, Any], keys: MerchantKeys) -> None:
     """Short code, time stamp and password of a push or a query. Raises `DarajaError`."""
     if str(order.get("BusinessShortCode", "")) != keys.short_code:
-        raise _bad("BusinessShortCode")
+        raise bad_field("BusinessShortCode")
     timestamp = str(order.get("Timestamp", ""))
     if not re.fullmatch(r"20[0-9]{12}", timestamp):
-        raise _bad("Timestamp")
+        raise bad_field("Timestamp")
     try:
         password = base64.b64decode(str(order.get("Password", "")), validate=True)
     except binascii.Error:
-        raise _bad("Password") from None
+        raise bad_field("Password") from None
     if not hmac.compare_digest(password, f"{keys.short_code}{keys.passkey}{timestamp}".encode()):
         raise DarajaError(500, "500.001.1001", "Wrong credentials")
 
@@ -116,23 +125,23 @@ def check_push(order: Mapping[str, Any], keys: MerchantKeys) -> PushOrder:
     """The fields of `POST /mpesa/stkpush/v1/processrequest`. Raises `DarajaError` naming the first bad one."""
     check_password(order, keys)
     if order.get("TransactionType") not in _TRANSACTION_TYPES:
-        raise _bad("TransactionType")
+        raise bad_field("TransactionType")
     amount = str(order.get("Amount", ""))
     if not re.fullmatch(r"[0-9]{1,6}", amount) or not LOWEST_AMOUNT <= int(amount) <= HIGHEST_AMOUNT:
-        raise _bad("Amount")
+        raise bad_field("Amount")
     msisdn = str(order.get("PhoneNumber", ""))
     if not re.fullmatch(r"254[0-9]{9}", msisdn):
-        raise _bad("PhoneNumber")
+        raise bad_field("PhoneNumber")
     if str(order.get("PartyA", "")) != msisdn:
-        raise _bad("PartyA")
+        raise bad_field("PartyA")
     if str(order.get("PartyB", "")) != keys.short_code:
-        raise _bad("PartyB")
+        raise bad_field("PartyB")
     callback_url = str(order.get("CallBackURL", ""))
     if not re.fullmatch(r"https?://[^\s/]+/\S+", callback_url):
-        raise _bad("CallBackURL")
+        raise bad_field("CallBackURL")
     account = str(order.get("AccountReference", ""))
     if not 1 <= len(account) <= 12:
-        raise _bad("AccountReference")
+        raise bad_field("AccountReference")
     if not 1 <= len(str(order.get("TransactionDesc", ""))) <= 13:
-        raise _bad("TransactionDesc")
+        raise bad_field("TransactionDesc")
     return PushOrder(msisdn, int(amount), account, callback_url)

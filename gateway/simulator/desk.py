@@ -13,7 +13,7 @@ class Desk:
     """One simulator. Every method is one request; times out rather than hangs."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -25,8 +25,18 @@ class Desk:
         """GET one view. Raises `DeskError`."""
         return self._read("GET", path, query)
 
+    def download(self, path: str) -> str:
+        """A file that the operator's portal offers. Raises `DeskError`."""
+        try:
+            response = self._session.get(f"{self.url}/{path}", timeout=30)
+        except requests.RequestException as error:
+            raise DeskError(f"the simulator does not answer: {type(error).__name__}") from None
+        if response.status_code != 200:
+            raise DeskError(f"{path}: HTTP {response.status_code}")
+        return response.text
+
     def _read(self, method: str, path: str, fields: dict[str, str]) -> dict[str, Any]:
-        url = f"{self._url}/control/{path}"
+        url = f"{self.url}/control/{path}"
         try:
             if method == "POST":
                 response = self._session.post(url, json=fields, timeout=30)

@@ -4,7 +4,7 @@ Units are the greatest count of tenths of a kWh whose price with VAT is not abov
 and which a token can carry; net and VAT are each rounded half up to the minor unit; what is left is kept for next time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -60,6 +60,22 @@ def expect_sale(paid_minor: int, tariff: Mapping[str, Any], *, is_fee_due: bool)
     tenths = _greatest_carried(low)
     cost, vat = _cost(tenths, tariff)
     return Expected(tenths, fee, vat, money - cost)
+
+
+def expect_total(paid_minor: Iterable[int], tariff: Mapping[str, Any]) -> Expected:
+    """What payments of one calendar month buy together on a meter, each with what the one before has left over.
+
+    With a price and VAT that come out even at every tenth of a kWh the order makes no difference.
+    """
+    energy, fee, vat, wallet = 0, 0, 0, 0
+    for amount in paid_minor:
+        sale = expect_sale(amount + wallet, tariff, is_fee_due=energy == 0)
+        if sale.energy_kwh_tenths == 0:  # nothing is sold, so no fee is taken: all of it waits
+            wallet += amount
+            continue
+        energy, fee, vat = energy + sale.energy_kwh_tenths, fee + sale.fee_minor, vat + sale.vat_minor
+        wallet = sale.kept_minor
+    return Expected(energy, fee, vat, wallet)
 
 
 def money_text(minor: int) -> str:

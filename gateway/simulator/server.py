@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from gateway.simulator.answers import HttpAnswer, json_answer
+from gateway.simulator.callbacks import SENDER as MONEY
 from gateway.simulator.control import Control, ControlError
 from gateway.simulator.errors import WorldError
-from gateway.simulator.mobile_money import SENDER as MONEY
 from gateway.simulator.sms_centre import SENDER as SMS
 from gateway.simulator.wire import readable_form
 from gateway.simulator.world import World
@@ -25,6 +25,10 @@ _PAGE_FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
+}
+_DOWNLOADS = {
+    "/portal/statement.csv": "text/csv; charset=utf-8",
+    "/portal/certificate.pem": "application/x-pem-file",
 }
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -73,15 +77,9 @@ class Routes:
         self._vendors: dict[tuple[str, str], tuple[str, Route]] = {
             ("POST", "/version1/messaging"): (SMS, lambda asked: sms.send(asked.headers, asked.form())),
             ("GET", "/oauth/v1/generate"): (MONEY, lambda asked: money.issue_token(asked.headers, asked.query)),
-            ("POST", "/mpesa/stkpush/v1/processrequest"): (
-                MONEY,
-                lambda asked: money.process_push(asked.headers, asked.body),
-            ),
-            ("POST", "/mpesa/stkpushquery/v1/query"): (
-                MONEY,
-                lambda asked: money.query_push(asked.headers, asked.body),
-            ),
         }
+        for path in money.addresses:
+            self._vendors["POST", path] = (MONEY, lambda asked: money.call(asked.path, asked.headers, asked.body))
         self._control = Control(world)
 
     def answer(self, request: Request) -> HttpAnswer:
@@ -91,6 +89,8 @@ class Routes:
                 return self._answer_as_vendor(vendor[0], vendor[1], request)
             if request.path.startswith("/control/"):
                 return self._answer_control(request)
+            if request.method == "GET" and request.path in _DOWNLOADS:
+                return self._answer_download(request.path)
             return self._answer_page(request)
         except Exception:
             traceback.print_exc(file=sys.stderr)
@@ -117,6 +117,13 @@ class Routes:
         except ControlError as refusal:
             return json_answer({"error": str(refusal)}, 400)
         return json_answer({"error": "no such address"}, 404)
+
+    def _answer_download(self, path: str) -> HttpAnswer:
+        """What the operator's portal lets a merchant save."""
+        content_type = _DOWNLOADS[path]
+        money = self._world.money
+        text = money.portal.statement() if content_type.startswith("text/csv") else money.seal.certificate()
+        return HttpAnswer(200, text, content_type, _PAGE_HEADERS)
 
     def _answer_page(self, request: Request) -> HttpAnswer:
         if request.method != "GET" or request.path not in _PAGE_FILES:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.simulator.desk import Desk, DeskError
 from gateway.simulator.launch import Child, Children, StartError, free_port
 
 START_SECONDS = 60.0
@@ -63,9 +64,9 @@ class Stage:
         self._run("migrate", "--verbosity", "0")
         self.facts = read_facts(self._run("load_demo", "--json"))
         self._environment["MPESA_SHORT_CODE"] = str(self.facts["paybill"])
-        simulator, product = self._start_simulator(), self._manage("up", "--bind", self._bind)
-        simulator.read_object(START_SECONDS)
-        product.read_object(START_SECONDS)
+        self._start_simulator().read_object(START_SECONDS)
+        self._keep_certificate()
+        self._manage("up", "--bind", self._bind).read_object(START_SECONDS)
 
     def verify_books(self) -> tuple[int, list[str]]:
         """Exit code and lines of the product's own check. Raises `StartError` when it does not end."""
@@ -79,6 +80,15 @@ class Stage:
         if self._stay:
             arguments += ["--memory", str(self._data / "simulator-meters.json")]
         return self._manage("simulator", *arguments)
+
+    def _keep_certificate(self) -> None:
+        """The operator's certificate, as a merchant saves it from the portal. Raises `StartError`."""
+        path = self._data / "mpesa-certificate.pem"
+        try:
+            path.write_text(Desk(self.simulator_url).download("portal/certificate.pem"), encoding="ascii")
+        except DeskError as error:
+            raise StartError(str(error)) from None
+        self._environment["MPESA_CERTIFICATE_FILE"] = str(path)
 
     def _run(self, command: str, *arguments: str) -> list[str]:
         """The lines that a command printed. Raises `StartError` unless it ends with 0."""
@@ -114,6 +124,8 @@ class Stage:
             "MPESA_CONSUMER_SECRET": secrets.token_hex(16),
             "MPESA_PASSKEY": secrets.token_hex(32),
             "MPESA_SHORT_CODE": _PAYBILL,
+            "MPESA_INITIATOR_NAME": "demo-initiator",
+            "MPESA_INITIATOR_PASSWORD": secrets.token_hex(16),
         }
 
 

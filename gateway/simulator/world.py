@@ -25,6 +25,7 @@ _SETTING_NAMES = (
     "MPESA_CONSUMER_SECRET",
     "MPESA_PASSKEY",
 )
+_INITIATOR_NAMES = ("MPESA_INITIATOR_NAME", "MPESA_INITIATOR_PASSWORD")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Credentials:
         username, api_key, sender_id, consumer_key, consumer_secret, passkey = (
             environment[name] for name in _SETTING_NAMES
         )
-        return cls(username, api_key, sender_id, MerchantKeys(consumer_key, consumer_secret, short_code, passkey))
+        initiator = [environment.get(name, "") for name in _INITIATOR_NAMES]
+        keys = MerchantKeys(consumer_key, consumer_secret, short_code, passkey, *initiator)
+        return cls(username, api_key, sender_id, keys)
 
 
 class World:
@@ -68,6 +71,7 @@ class World:
             merchant.consumer_key,
             merchant.consumer_secret,
             merchant.passkey,
+            merchant.initiator_password,
         )
         self.facts = facts
         self.wire = WireLog(secrets)

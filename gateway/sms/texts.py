@@ -16,7 +16,8 @@ from gateway.sms.errors import TextIncomplete, TextTooLong, TextUnsafe
 from vending.kernel.money import format_energy, format_minor
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-OPTIONAL_FIELDS = ("how_to", "help", "tax", "fee", "debt", "kept")
+# Without "levies" they stand with VAT in one tax figure.
+OPTIONAL_FIELDS = ("how_to", "help", "levies", "tax", "fee", "debt", "kept")
 CUTTABLE_VALUES = ("account", "brand")
 # Values are GSM-7 before they are filled in, so this character can only come from a value that is missing.
 _MISSING = "\x00"
@@ -63,15 +64,17 @@ def group_digits(digits: str) -> str:
 def readable(values: Mapping[str, object], currency: str = "") -> dict[str, object]:
     """Values as templates show them.
 
-    `<x>_minor` becomes `x` in the currency's digits (empty for 0, so that `if x` drops it), `energy_kwh_tenths`
-    becomes `units`, `digits` becomes `code`, `drn` becomes `meter` and `short` (its last five). Text is one line of
-    GSM-7; rows are done alike.
+    `<x>_minor` becomes `x` in the currency's digits (empty for 0, so that `if x` drops it) and `x_grouped`, the same
+    with commas between thousands; `energy_kwh_tenths` becomes `units`, `digits` becomes `code`, `drn` becomes `meter`
+    and `short` (its last five). Text is one line of GSM-7; rows are done alike.
     """
     currency = str(values.get("currency", currency))
     shown: dict[str, object] = {}
     for name, value in values.items():
         if name.endswith("_minor") and isinstance(value, int):
-            shown[name.removesuffix("_minor")] = format_minor(value, currency) if value else ""
+            amount = name.removesuffix("_minor")
+            shown[amount] = format_minor(value, currency) if value else ""
+            shown[f"{amount}_grouped"] = format_minor(value, currency, grouped=True) if value else ""
         elif name == "energy_kwh_tenths" and isinstance(value, int):
             shown["units"] = format_energy(value)
         elif name == "digits":

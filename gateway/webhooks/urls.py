@@ -9,7 +9,7 @@ from gateway.webhooks import views
 _VENDOR = r"(?P<provider>[a-z_]+)/(?P<secret>[^/]+)"
 
 urlpatterns = [
-    re_path(rf"^payments/{_VENDOR}/(?P<door>validation|confirmation|stk)/?$", views.payment),
+    re_path(rf"^payments/{_VENDOR}/(?P<door>validation|confirmation|stk|result|timeout|pull)/?$", views.payment),
     re_path(rf"^sms/{_VENDOR}/(?P<door>report|inbound)/?$", views.sms),
     re_path(rf"^ussd/{_VENDOR}(?:/(?P<door>events))?/?$", views.ussd),
 ]

@@ -17,6 +17,7 @@ from gateway.chance import new_reference
 from gateway.clock import now
 from gateway.http.errors import UnknownProvider
 from gateway.http.inbound import MAX_BODY_OCTETS, InboundRequest
+from gateway.http.peers import peer_of
 from gateway.http.secrets import is_known_secret
 from gateway.payments import registry as payment_registry
 from gateway.payments.ports import Door
@@ -40,7 +41,13 @@ _SEND = "gateway.sms.tasks.send_messages"
 def payment(request: HttpRequest, provider: str, secret: str, door: str) -> HttpResponse:
     def act(inbound: InboundRequest) -> Handled:
         vendor = payment_registry.get_provider(provider)
-        return services.accept_payment(provider=vendor, door=Door(door), request=inbound, now=now())
+        if Door(door) not in vendor.doors:
+            raise UnknownProvider("the provider has no such door")
+        source = peer_of(request.META, is_behind_proxy=settings.SECURE_PROXY_SSL_HEADER is not None)
+        if door == Door.PULL:
+            return services.accept_list(provider=vendor, request=inbound, now=now(), source=source)
+        accept = services.accept_answer if door in (Door.RESULT, Door.TIMEOUT) else services.accept_payment
+        return accept(provider=vendor, door=Door(door), request=inbound, now=now(), source=source)
 
     return _handle(request, secret, act)
 

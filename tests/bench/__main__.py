@@ -1,16 +1,32 @@
-"""`python -m tests.bench [P1 P2 P3 P4 P6 P8 P24]`: one line for each ratio, all of them when none is named.
+"""`python -m tests.bench [P1 P5 P18 ...]`: one line for each ratio, all of them when none is named.
 
 Baselines, not tests: a figure below its aim ends with 0 too. Only a measurement that did not work ends with 1.
 """
 
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tests.bench.ratios import MeasurementError
 from tests.support.processes import ServerFailedError
 from tests.support.programs import ServerMissingError
 
+if TYPE_CHECKING:
+    from tests.bench.server_profile import Installation
+
 CRYPTO = ("P1", "P2", "P3", "P4")
-SERVER = ("P6", "P8")
+# P8 leaves thousands of payments that nobody sells for: it comes last.
+SERVER = ("P5", "P6", "P7", "P14", "P15", "P16", "P18", "P8")
+_SERVER_WORDS = {
+    "P5": "sales in one process, against the same statements from pgbench",
+    "P6": "tokens through the worker",
+    "P7": "a backlog in batches",
+    "P8": "confirmations through the hook",
+    "P14": "every worker killed in the middle; stock Celery takes minutes",
+    "P15": "one merchant for all sales",
+    "P16": "one meter for all sales",
+    "P18": "what proof and ledger cost a sale",
+}
 NAMES = (*CRYPTO, *SERVER, "P24")
 
 
@@ -44,17 +60,35 @@ def _measure_crypto(names: list[str]) -> None:
 def _measure_server(names: list[str]) -> None:
     if not names:
         return
-    from tests.bench import p6, p8
     from tests.bench.server_profile import server_profile
 
     _say("starting PostgreSQL and Redis")
     with server_profile() as installation:
-        if "P6" in names:
-            _say("P6: tokens through the worker")
-            print(p6.measure(installation), flush=True)
-        if "P8" in names:
-            _say("P8: confirmations through the hook")
-            print(p8.measure(installation), flush=True)
+        from gateway.clock import now
+        from tests.bench.site import load_site
+
+        payers = load_site(now())
+        for name in names:
+            _say(f"{name}: {_SERVER_WORDS[name]}")
+            for ratio in _server_measurement(name, installation, payers):
+                print(ratio, flush=True)
+
+
+def _server_measurement(name: str, installation: "Installation", payers: list[dict[str, str]]) -> list[str]:
+    from tests.bench import crowd, p5, p6, p7, p8, p14, p18
+
+    measurements: dict[str, Callable[[], str | list[str]]] = {
+        "P5": lambda: p5.measure(installation, payers),
+        "P6": lambda: p6.measure(installation, payers),
+        "P7": lambda: p7.measure(payers),
+        "P8": lambda: p8.measure(installation),
+        "P14": lambda: p14.measure(installation, payers),
+        "P15": lambda: crowd.measure_one_merchant(payers),
+        "P16": lambda: crowd.measure_hot_meter(payers),
+        "P18": lambda: p18.measure(payers),
+    }
+    ratios = measurements[name]()
+    return [ratios] if isinstance(ratios, str) else ratios
 
 
 def _say(what: str) -> None:

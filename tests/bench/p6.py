@@ -6,7 +6,6 @@ with its message queued. The worker is frozen while the broker is filled, for bo
 from either.
 """
 
-import itertools
 import signal
 import subprocess
 import time
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 import redis
 
 from tests.bench.children import log_tail, running_child
+from tests.bench.flow import confirm, count_issued
 from tests.bench.ratios import MeasurementError, interleave, line
 from tests.bench.server_profile import Installation
 
@@ -29,13 +29,10 @@ _FULFIL = "gateway.fulfilment.tasks.fulfil_payments"
 _DO_NOTHING = "tests.bench.do_nothing"
 
 
-def measure(installation: Installation) -> str:
-    from gateway.clock import now
+def measure(installation: Installation, payers: Sequence[dict[str, str]]) -> str:
     from gateway.management.commands.up import worker_arguments
     from gateway.queues import Queue
-    from tests.bench.site import load_site
 
-    payers = load_site(now())
     arguments = [*worker_arguments("tokens", [Queue.TOKENS], 2), "-I", "tests.bench.tasks"]
     with running_child("worker", arguments, installation.environment, installation.folder) as process:
         worker = Worker(process, installation)
@@ -90,34 +87,11 @@ def _publish(task_name: str, row_ids: Sequence[int]) -> None:
 
 
 def _fulfilling(worker: Worker, payers: Sequence[dict[str, str]]) -> Callable[[int], float]:
-    serials = itertools.count()
-
     def seconds_for(count: int) -> float:
-        payment_ids = [_confirm(payers[serial % len(payers)], serial) for serial in itertools.islice(serials, count)]
-        return worker.seconds_for(_FULFIL, payment_ids, lambda: _issued(payment_ids) == count)
+        payment_ids = confirm(payers, count)
+        return worker.seconds_for(_FULFIL, payment_ids, lambda: count_issued(payment_ids) == count)
 
     return seconds_for
-
-
-def _confirm(payer: dict[str, str], serial: int) -> int:
-    from gateway.clock import now
-    from gateway.http.inbound import InboundRequest
-    from gateway.payments.ports import Door
-    from gateway.payments.registry import get_provider
-    from gateway.webhooks.services import accept_payment
-    from tests.bench.site import confirmation
-
-    request = InboundRequest("POST", "application/json", confirmation(payer, f"T{serial:09d}"))
-    handled = accept_payment(provider=get_provider("daraja"), door=Door.CONFIRMATION, request=request, now=now())
-    return handled.payment_ids[0]
-
-
-def _issued(payment_ids: Sequence[int]) -> int:
-    from vending.vends.lifecycle import VendState
-    from vending.vends.models import Vend
-
-    references = [str(payment_id) for payment_id in payment_ids]
-    return Vend.objects.filter(authority__reference__in=references, state=VendState.ISSUED).count()
 
 
 def _sized(seconds_for: Callable[[int], float]) -> Callable[[], float]:

@@ -37,7 +37,7 @@ def server_profile() -> Iterator[Installation]:
         try:
             yield Installation(folder, environment, redis.url)
         finally:
-            _close_connections()
+            close_connections()
 
 
 def _set_up() -> None:
@@ -48,7 +48,7 @@ def _set_up() -> None:
     call_command("migrate", interactive=False, verbosity=0)
 
 
-def _close_connections() -> None:
+def close_connections() -> None:
     """Before the server goes away, so that the pool does not try to reach it again."""
     from django.db import connections
     from django.db.backends.postgresql.base import DatabaseWrapper

@@ -1,135 +1,25 @@
-"""What every mobile money operator must do: run over the real adapter against a loopback server, and over the fake."""
+"""What every mobile money operator must do: run over the real adapter against a loopback server, and over the fake.
+
+Here callbacks, their answers and prompts; questions and lists stand in `test_payment_questions.py`.
+"""
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
 
 import pytest
 
 from gateway.http.inbound import InboundRequest, UnreadableCallback
-from gateway.http.outbound import Deadlines
-from gateway.payments.ports import (
-    Door,
-    Outcome,
-    Payer,
-    PaymentProvider,
-    PushOutcome,
-    PushRequest,
-    Verdict,
-)
-from gateway.payments.providers.daraja import PUSH_PATH, DarajaProvider
-from tests.support.fake_payment_provider import FakePaymentProvider, c2b_request, stk_request
-from tests.support.vendor_stub import Act, Hang, Say, VendorStub
+from gateway.payments.ports import Door, Outcome, Payer, PushOutcome, PushRequest, Verdict
+from tests.support.payment_worlds import NOW, OWN_SHORT_CODE, PHONE, WORLDS, World, payment_world
 
-NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
-PHONE = "+254708374149"
-OWN_SHORT_CODE = "400200"
 PROMPT = PushRequest(PHONE, 20000, "KES", "37000123457", "http://127.0.0.1/hooks/payments/x/y/stk/")
 
 
-class World(Protocol):
-    """One provider and the other side of its wire."""
-
-    provider: PaymentProvider
-
-    def answer_next(self, outcome: PushOutcome) -> None: ...
-
-    def pushed(self) -> list[str]: ...
-
-    def c2b(self, door: Door, *, receipt: str, amount: str, account: str, payer: str) -> InboundRequest: ...
-
-    def stk(self, checkout_id: str, outcome: Outcome, *, receipt: str, amount: str) -> InboundRequest: ...
-
-
-class FakeWorld:
-    def __init__(self) -> None:
-        self.fake = FakePaymentProvider()
-        self.provider: PaymentProvider = self.fake
-
-    def answer_next(self, outcome: PushOutcome) -> None:
-        self.fake.answer_next(outcome)
-
-    def pushed(self) -> list[str]:
-        return [request.account_reference for request in self.fake.pushes]
-
-    def c2b(self, door: Door, *, receipt: str, amount: str, account: str, payer: str) -> InboundRequest:
-        return c2b_request(door, receipt=receipt, amount=amount, account=account, payer=payer)
-
-    def stk(self, checkout_id: str, outcome: Outcome, *, receipt: str, amount: str) -> InboundRequest:
-        return stk_request(checkout_id, outcome, receipt=receipt, amount=amount, payer=PHONE)
-
-
-class KnownToken:
-    """A token cache that always has one."""
-
-    def get(self) -> str | None:
-        return "token"
-
-    def put(self, token: str, lifetime_seconds: int) -> None:
-        """Kept nowhere: it has one."""
-
-
-class DarajaWorld:
-    CODES = {Outcome.PAID: 0, Outcome.NOT_PAID: 1032, Outcome.UNKNOWN: 9999}
-
-    def __init__(self, stub: VendorStub) -> None:
-        self.stub = stub
-        self.provider: PaymentProvider = DarajaProvider(
-            base_url=stub.url,
-            consumer_key="key",
-            consumer_secret="hush",
-            short_code=OWN_SHORT_CODE,
-            passkey="pass",
-            token_cache=KnownToken(),
-            deadlines=Deadlines(1, 0.3, 1),
-        )
-
-    def answer_next(self, outcome: PushOutcome) -> None:
-        self.stub.next(PUSH_PATH, self._act(outcome))
-
-    def _act(self, outcome: PushOutcome) -> Act:
-        if outcome is PushOutcome.AMBIGUOUS:
-            return Hang()
-        if outcome is PushOutcome.ACCEPTED:
-            return Say(json.dumps({"ResponseCode": "0", "CheckoutRequestID": f"ws_CO_{len(self.stub.received)}"}))
-        is_refused = outcome is PushOutcome.REFUSED
-        return Say(json.dumps({"errorCode": "400.002.02" if is_refused else "500.003.02"}), 400 if is_refused else 500)
-
-    def pushed(self) -> list[str]:
-        return [json.loads(request.body)["AccountReference"] for request in self.stub.received_at(PUSH_PATH)]
-
-    def c2b(self, door: Door, *, receipt: str, amount: str, account: str, payer: str) -> InboundRequest:
-        return self._json(
-            {
-                "TransactionType": "Pay Bill",
-                "TransID": receipt,
-                "TransTime": "20261103150000",
-                "TransAmount": amount,
-                "BusinessShortCode": OWN_SHORT_CODE,
-                "BillRefNumber": account,
-                "MSISDN": payer.removeprefix("+"),
-            }
-        )
-
-    def stk(self, checkout_id: str, outcome: Outcome, *, receipt: str, amount: str) -> InboundRequest:
-        values = {"Amount": amount, "MpesaReceiptNumber": receipt, "PhoneNumber": PHONE.removeprefix("+")}
-        callback: dict[str, object] = {"CheckoutRequestID": checkout_id, "ResultCode": self.CODES[outcome]}
-        if outcome is Outcome.PAID:
-            callback["CallbackMetadata"] = {"Item": [{"Name": name, "Value": value} for name, value in values.items()]}
-        return self._json({"Body": {"stkCallback": callback}})
-
-    def _json(self, document: dict[str, object]) -> InboundRequest:
-        return InboundRequest("POST", "application/json", json.dumps(document).encode())
-
-
-@pytest.fixture(params=["daraja", "fake"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    if request.param == "fake":
-        yield FakeWorld()
-        return
-    with VendorStub() as stub:
-        yield DarajaWorld(stub)
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with payment_world(request.param, tmp_path) as made:
+        yield made
 
 
 def test_parse_confirmation_is_money_that_moved(world: World) -> None:

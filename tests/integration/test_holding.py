@@ -358,6 +358,7 @@ def test_token_that_is_not_what_was_sold_stops_its_key_and_calls_a_person(
     assert (right.state, right.held_reason) == (VendState.HELD, "vending_key_stopped")
     assert (key.stopped_at, key.stopped_reason) == (world.now, "verify_failed")
     cases = dict(Case.objects.values_list("reason", "subject"))
+    assert cases.pop("sale_needs_decision") == f"vend:{wrong.pk}"
     assert cases == dict.fromkeys(("verify_failed", "vending_key_stopped"), f"vending_key:{key.pk}")
     assert Case.objects.get(reason="verify_failed").details["vend_id"] == wrong.pk
     assert [record.levelname for record in caplog.records if "verify_failed" in record.getMessage()] == ["ERROR"]
@@ -386,7 +387,8 @@ def test_other_sales_of_a_stopped_key_go_on_when_two_persons_start_it(world: Wor
     right.refresh_from_db()
     wrong.refresh_from_db()
     assert (right.state, wrong.state) == (VendState.ISSUED, VendState.HELD)
-    assert not Case.objects.filter(closed_at=None).exists()
+    waiting = Case.objects.get(closed_at=None)
+    assert (waiting.reason, waiting.subject) == ("sale_needs_decision", f"vend:{wrong.pk}")
 
 
 def test_every_reason_with_a_rule_is_an_error_code_and_has_words() -> None:

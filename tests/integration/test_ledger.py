@@ -11,11 +11,13 @@ from fleet.audit.services import seal_entries
 from gateway.webhooks.models import Callback
 from tests.support.world import NOW, World
 from vending.kernel.append_only import REFUSAL
-from vending.ledger.accounts import SUSPENSE, WALLET, provider_float
-from vending.ledger.errors import EntryUnbalanced
+from vending.kernel.money import MoneyError
+from vending.ledger.accounts import RECEIVABLE, REFUNDS, SUSPENSE, WALLET, levy, provider_float
+from vending.ledger.errors import EntryMalformed, EntryUnbalanced
 from vending.ledger.models import LedgerEntry, LedgerLine
 from vending.ledger.queries import get_wallet, list_wallets
 from vending.ledger.services import Line, Posting, post
+from vending.tariffs.models import Tariff
 from vending.tokens.models import Authority, Token
 from vending.tokens.services import store_digits
 
@@ -23,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 
 
 def posting(cause: str, *amounts: int, meter_id: int | None = None) -> Posting:
-    accounts = (provider_float("daraja"), WALLET, SUSPENSE)
+    accounts = (provider_float("daraja"), WALLET if meter_id else REFUNDS, SUSPENSE)
     lines = tuple(Line(account, amount, meter_id) for account, amount in zip(accounts, amounts, strict=False))
     return Posting(cause=cause, currency="KES", lines=lines)
 
@@ -60,6 +62,32 @@ def test_post_that_does_not_balance_is_refused_and_nothing_is_written(amounts: t
         post(postings=[posting("test:1", 5, -5), posting("test:2", *amounts)], now=NOW)
     assert refusal.value.code == "entry_unbalanced"
     assert rows() == (0, 0)
+
+
+@pytest.mark.parametrize("amounts", [(), (0,), (0, 0, 0)])
+def test_post_that_moves_no_money_is_refused_and_nothing_is_written(amounts: tuple[int, ...]) -> None:
+    with pytest.raises(EntryMalformed, match=r"^test:2 moves no money$") as refusal:
+        post(postings=[posting("test:1", 5, -5), posting("test:2", *amounts)], now=NOW)
+    assert refusal.value.code == "entry_malformed"
+    assert rows() == (0, 0)
+
+
+@pytest.mark.parametrize("account", [WALLET, RECEIVABLE])
+def test_post_on_the_account_of_no_meter_is_refused_and_nothing_is_written(account: str) -> None:
+    lines = (Line(SUSPENSE, 5), Line(account, -5))
+    with pytest.raises(EntryMalformed, match=r"^test:1 has a line on the account of no meter$"):
+        post(postings=[Posting("test:1", "KES", lines)], now=NOW)
+    assert rows() == (0, 0)
+
+
+def test_post_in_a_currency_that_nobody_knows_is_refused_and_nothing_is_written() -> None:
+    with pytest.raises(MoneyError, match=r"^unknown currency 'KSH'$"):
+        post(postings=[Posting("test:1", "KSH", (Line(SUSPENSE, 5), Line(REFUNDS, -5)))], now=NOW)
+    assert rows() == (0, 0)
+
+
+def test_account_of_a_levy_is_a_tax_of_its_name() -> None:
+    assert levy("rural electrification") == "tax:rural electrification"
 
 
 @pytest.mark.parametrize("causes", [("test:1",), ("test:2", "test:1"), ("test:3", "test:3")])
@@ -113,6 +141,9 @@ UPDATES: list[tuple[type[Model], dict[str, object]]] = [
     (Callback, {"body": b"else"}),
     (Callback, {"subject": "else"}),
     (Callback, {"outcome": "else"}),
+    (Tariff, {"price_per_kwh_minor": 1}),
+    (Tariff, {"starts_at": NOW}),
+    (Tariff, {"note": "else"}),
     (Token, {"digits": "0" * 20}),
     (Token, {"digits": ""}),
     (Token, {"tid": 7}),
@@ -133,7 +164,7 @@ def test_update_is_refused_by_the_database(world: World, model: type[Model], cha
     assert refused(model._default_manager.all(), change)
 
 
-@pytest.mark.parametrize("model", [LedgerEntry, LedgerLine, Authority, AuditEntry, AuditSeal, Callback, Token])
+@pytest.mark.parametrize("model", [LedgerEntry, LedgerLine, Authority, AuditEntry, AuditSeal, Callback, Tariff, Token])
 def test_delete_is_refused_by_the_database(world: World, model: type[Model]) -> None:
     world.sell()
     seal_entries(now=NOW)

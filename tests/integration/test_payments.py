@@ -8,17 +8,16 @@ import pytest
 from fleet.audit.models import AuditEntry
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
-from gateway.payments.ports import Outcome, Payer, PaymentClaim, PushOutcome, PushResult
+from gateway.payments.ports import Outcome, Payer, PaymentClaim
 from gateway.payments.queries import reference_in
 from gateway.payments.services import (
     Accepted,
     confirm_payment,
     give_up_purchases,
-    lend_account,
     settle_prompt,
-    store_push,
 )
 from gateway.sms.models import Message
+from tests.support.doubted import CHECKOUT, acts_of, prompted
 from tests.support.rows import Rows, rows_of
 from tests.support.world import ACTOR, AMINA, JUMA, NOW, STRANGER, World
 from vending.ledger.models import LedgerEntry
@@ -26,8 +25,6 @@ from vending.tokens.models import Token
 from vending.vends.models import Vend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
-
-CHECKOUT = "ws_CO_1"
 
 
 def written() -> Rows:
@@ -42,23 +39,10 @@ def settle(world: World, claim: PaymentClaim) -> Accepted:
     return settle_prompt(claim=claim, actor=ACTOR, now=world.now)
 
 
-def prompted(world: World, checkout_id: str = CHECKOUT, payer: str = AMINA) -> Payment:
-    """A purchase whose prompt is on the phone."""
-    purchase = world.purchase(payer=payer)
-    result = PushResult(PushOutcome.ACCEPTED, checkout_id, "0")
-    store_push(payment_id=purchase.pk, result=result, actor=ACTOR, now=world.now)
-    return Payment.objects.get(pk=purchase.pk)
-
-
 def made(accepted: Accepted) -> Payment:
     """The payment that a claim confirmed."""
     assert accepted.payment_id
     return Payment.objects.get(pk=accepted.payment_id)
-
-
-def acts_of(payment: Payment | None) -> list[str]:
-    assert payment
-    return list(AuditEntry.objects.filter(subject=f"payment:{payment.pk}").order_by("pk").values_list("act", flat=True))
 
 
 def test_confirm_new_money_is_one_confirmed_payment(world: World) -> None:
@@ -97,6 +81,7 @@ def test_confirm_contradicting_amount_is_audited_and_changes_nothing(world: Worl
     before = written()
     assert confirm(world, replace(claim, amount_minor=900_000)) == Accepted(None, "conflict")
     after = written()
+    assert after["AuditEntry"].pop()["act"] == "case.opened"
     entry = after["AuditEntry"].pop()
     assert after == before
     assert (entry["act"], entry["actor"]) == ("payment.contradicted", ACTOR)
@@ -344,8 +329,7 @@ def test_prompt_of_no_purchase_gets_the_account_of_its_confirmation(world: World
     assert (payment.state, payment.account_text) == (PaymentState.ALLOCATED, world.meter.drn)
     assert Token.objects.count() == 1
     before = written()
-    assert lend_account(claim=claim, actor=ACTOR, now=world.now) is None
-    assert lend_account(claim=replace(claim, receipt="OTHER"), actor=ACTOR, now=world.now) is None
+    assert confirm(world, claim) == Accepted(None, "repeated")
     assert written() == before
 
 

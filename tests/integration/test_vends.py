@@ -19,13 +19,14 @@ from vending.security.ports import SecurityModuleUnavailable
 from vending.tariffs.engine import Prices
 from vending.tariffs.errors import TariffMissing
 from vending.tariffs.models import FixedFeeCharge, Tariff
-from vending.tariffs.queries import get_tariff, list_tariffs, month_of
+from vending.tariffs.queries import get_tariff, month_of
 from vending.tariffs.services import publish_tariff
 from vending.tokens.models import Authority
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 from vending.vends.queries import (
     Quote,
+    find_vend_of,
     get_quote,
     get_vend,
     list_issued_vends,
@@ -106,21 +107,13 @@ def test_tariff_in_force_is_the_newest_that_has_started(world: World) -> None:
     soon = publish(world, NOW + timedelta(hours=1), replace(PRICES, price_per_kwh_minor=4_000))
     assert quote(world, 20_000).split.energy_kwh_tenths == 81
     world.later(3_600)
-    assert get_tariff(world.site.pk, world.now) == soon
+    assert get_tariff(world.site.pk, "home", world.now) == soon
     assert quote(world, 20_000).split.energy_kwh_tenths == 40
-
-
-def test_tariff_published_again_stays_as_it_is(world: World) -> None:
-    first = publish(world, NOW)
-    again = publish(world, NOW, replace(PRICES, price_per_kwh_minor=1))
-    assert (again.pk, again.price_per_kwh_minor) == (first.pk, 2_000)
-    (entry,) = list_entries_of([f"tariff:{first.pk}"])
-    assert (entry.act, entry.details["price_per_kwh_minor"]) == ("tariff.published", 2_000)
 
 
 def test_site_without_a_tariff_in_force_cannot_price_anything(world: World) -> None:
     with pytest.raises(TariffMissing, match=rf"^no tariff in force for site {world.site.pk}$") as refusal:
-        list_tariffs([world.site.pk], NOW - timedelta(days=31))
+        get_tariff(world.site.pk, "home", NOW - timedelta(days=31))
     assert (refusal.value.code, refusal.value.retryable) == ("tariff_missing", True)
 
 
@@ -203,6 +196,9 @@ def test_sales_are_listed_as_their_readers_need_them(world: World) -> None:
     assert list_issued_vends(meter_ids=[], references=[], limit=9) == []
     assert list_vend_ids_of("payment", references) == {other.authority.reference: other.pk}
     assert list_vend_ids_of("approval", references) == {}
+    assert find_vend_of("payment", other.authority.reference) == other
+    assert find_vend_of("payment", str(kept.pk)) is None
+    assert find_vend_of("moved", other.authority.reference) is None
 
 
 def test_held_sales_are_woken_when_their_reason_is_mended_and_no_others(world: World) -> None:

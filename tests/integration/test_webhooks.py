@@ -13,7 +13,7 @@ from fleet.sites.services import add_site
 from gateway.http.inbound import MAX_BODY_OCTETS
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
-from gateway.payments.ports import PushOutcome, PushResult
+from gateway.payments.ports import Door, PushOutcome, PushResult
 from gateway.payments.services import store_push
 from gateway.sms.models import DeliveryReport, Message
 from gateway.ussd.models import UssdSession
@@ -28,11 +28,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 FULFIL = "gateway.fulfilment.tasks.fulfil_payments"
 PUSH = "gateway.payments.tasks.push_payments"
 SEND = "gateway.sms.tasks.send_messages"
-VALIDATION, CONFIRMATION, STK = (f"payments/daraja/{door}" for door in ("validation", "confirmation", "stk"))
+PAYMENT_DOORS = [f"payments/daraja/{door}" for door in Door]
+VALIDATION, CONFIRMATION, STK, RESULT, TIMEOUT, PULL = PAYMENT_DOORS
 EVERY_DOOR = [
-    VALIDATION,
-    CONFIRMATION,
-    STK,
+    *PAYMENT_DOORS,
     "sms/africastalking/report",
     "sms/africastalking/inbound",
     "ussd/africastalking",
@@ -93,6 +92,7 @@ def test_hook_unreadable_body_is_journalled_and_refused(hooks: Hooks, address: s
     assert (row["provider"], row["outcome"], row["subject"]) == (address.split("/")[1], "unreadable", "")
     assert (bytes(row["body"]), row["received_at"]) == (b"\xff\x00not ours", NOW)
     assert hooks.woken == []
+    assert row["source"] == ("127.0.0.1" if address in PAYMENT_DOORS else "")
 
 
 @pytest.mark.parametrize("address", EVERY_DOOR)

@@ -17,11 +17,19 @@ from django.test import Client
 from pytest_django import Settings
 
 from fleet.audit.models import AuditEntry
+from fleet.cases.models import Case
+from gateway.http.inbound import InboundRequest
+from gateway.inquiries import services as inquiry_services
+from gateway.inquiries.services import open_inquiry, store_asked
 from gateway.payments.models import Payment
-from gateway.payments.ports import PushOutcome, PushResult
+from gateway.payments.ports import Asked, Authenticity, Door, PushOutcome, PushResult, Question
+from gateway.payments.registry import get_provider
 from gateway.payments.services import store_push
 from gateway.webhooks import views
 from gateway.webhooks.models import Callback
+from gateway.webhooks.services import take_listed
+from tests.support.doubted import doubted, prompted
+from tests.support.fake_payment_provider import FakePaymentProvider
 from tests.support.payloads import json_payload
 from tests.support.world import ACTOR, AMINA, World
 from vending.ledger.models import LedgerEntry
@@ -135,6 +143,80 @@ def test_two_payments_for_one_purchase_at_once_are_two(world: World, post: Calla
     assert Payment.objects.count() == AT_ONCE
     assert Payment.objects.exclude(reference="").count() == 1
     assert Payment.objects.filter(state="CONFIRMED").values("receipt").distinct().count() == AT_ONCE
+
+
+def test_confirmation_from_everywhere_at_once_is_one_payment_that_is_believed(
+    world: World, settings: Settings, post: Callable[[str, Any], int]
+) -> None:
+    settings.PAYMENT_SOURCE_MODE, settings.PAYMENT_SOURCES = "enforce", ["196.201.214.200"]
+    url = f"/hooks/payments/daraja/{settings.HOOK_SECRETS[0]}/confirmation"
+    body = json.dumps(confirmation(world))
+
+    def post_from(source: str) -> int:
+        return Client(REMOTE_ADDR=source).post(url, data=body, content_type="application/json").status_code
+
+    sources = ["203.0.113.9", "196.201.214.200"] * (AT_ONCE // 2)
+    assert at_once([partial(post_from, source) for source in sources]) == [200] * AT_ONCE
+    assert not Payment.objects.get().must_verify
+    sold_once(world)
+
+
+def test_listed_and_told_at_once_is_one_payment(world: World, post: Callable[[str, Any], int]) -> None:
+    claim = get_provider("daraja").parse(
+        Door.CONFIRMATION, InboundRequest("POST", "", json.dumps(confirmation(world)).encode())
+    )
+
+    def pull() -> int:
+        take_listed(claim=claim, raw=b"", source=Door.PULL, actor=ACTOR, now=world.now)
+        return 200
+
+    told = partial(post, "payments/daraja/confirmation", confirmation(world))
+    acts: list[Callable[[], int]] = [told, pull] * (AT_ONCE // 2)
+    assert at_once(acts) == [200] * AT_ONCE
+    payment = Payment.objects.get()
+    assert payment.authenticity == Authenticity.LISTED
+    sold_once(world)
+
+
+def test_contradicting_confirmations_at_once_are_one_case(world: World, post: Callable[[str, Any], int]) -> None:
+    document = confirmation(world)
+    post("payments/daraja/confirmation", document)
+    other = document | {"TransAmount": "300"}
+    acts = [partial(post, "payments/daraja/confirmation", other)] * AT_ONCE
+    assert at_once(acts) == [200] * AT_ONCE
+    case = Case.objects.get()
+    assert (case.reason, case.subject) == ("amount_differs", f"payment:{Payment.objects.get().pk}")
+    sold_once(world)
+
+
+def test_answer_at_once_is_one_answer(world: World, post: Callable[[str, Any], int]) -> None:
+    payment_id = doubted(world, 30_000, "MBN31H462N").pk
+    inquiry = open_inquiry(kind=Question.STATUS, payment_id=payment_id, actor=ACTOR, now=world.now)
+    document: dict[str, Any] = json_payload("daraja/transaction_status_result.json")
+    asked = Asked(PushOutcome.ACCEPTED, document["Result"]["ConversationID"])
+    store_asked(inquiry_id=inquiry.pk, asked=asked, actor=ACTOR, now=world.now)
+    assert at_once([partial(post, "payments/daraja/result", document)] * AT_ONCE) == [200] * AT_ONCE
+    assert Counter(Callback.objects.values_list("outcome", flat=True)) == {"answered": 1, "repeated": AT_ONCE - 1}
+    assert AuditEntry.objects.filter(act="payment.believed").count() == 1
+    sold_once(world)
+
+
+def test_workers_at_once_ask_one_question_each(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = FakePaymentProvider("daraja")
+    monkeypatch.setattr(inquiry_services, "get_provider", lambda _name: provider)
+    for number in range(AT_ONCE):
+        doubted(world, 5_000)
+        prompted(world, f"ws_CO_{number}")
+    world.later(30)
+
+    def sweep() -> int:
+        asked = inquiry_services.query_prompts(clock=lambda: world.now, limit=AT_ONCE)
+        return asked + inquiry_services.ask_statuses(clock=lambda: world.now, limit=AT_ONCE)
+
+    assert sum(at_once([sweep] * AT_ONCE)) == 2 * AT_ONCE
+    assert sorted(provider.queries) == [f"ws_CO_{number}" for number in range(AT_ONCE)]
+    receipts = [receipt for receipt, _ in provider.status_asks]
+    assert len(receipts) == len(set(receipts)) == AT_ONCE
 
 
 def test_first_hop_at_once_is_one_session(world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.http.inbound import InboundRequest, UnreadableCallback
-from gateway.payments.ports import Door, Outcome, PaymentClaim
+from gateway.payments.ports import Door, Outcome, PaymentClaim, ProviderAnswer
 from gateway.payments.providers.daraja import DarajaProvider
 from gateway.sms.ports import DeliveryReport, InboundSms
 from gateway.sms.providers.africastalking import LONGEST_INBOUND_TEXT, AfricasTalkingProvider
@@ -29,6 +29,12 @@ class NoCache:
     def put(self, token: str, lifetime_seconds: int) -> None:
         """Keeps nothing."""
 
+    def try_lock(self) -> bool:
+        return True
+
+    def unlock(self) -> None:
+        """There is no lock."""
+
 
 DARAJA = DarajaProvider(
     base_url="", consumer_key="", consumer_secret="", short_code="600966", passkey="", token_cache=NoCache()
@@ -38,6 +44,11 @@ USSD = AfricasTalkingUssd()
 
 C2B = json_payload("daraja/c2b_confirmation.json")
 STK = json_payload("daraja/stk_callback_success.json")
+LIST = json_payload("daraja/pull_query_response.json")
+ANSWERS = [
+    json_payload(f"daraja/{name}.json")
+    for name in ("transaction_status_result", "reversal_result_success", "reversal_result_failure")
+]
 FORMS = {
     name: dict(parse_qsl(payload(f"africastalking/{name}").decode().strip(), keep_blank_values=True))
     for name in ("delivery_report_failed.form", "inbound_sms.form", "ussd_step3.form", "ussd_notification.form")
@@ -77,6 +88,18 @@ def _check_claim(claim: PaymentClaim) -> None:
     assert claim.door is not Door.STK or claim.checkout_id != ""
 
 
+def _check_answer(answer: ProviderAnswer) -> None:
+    assert answer.conversation_id or answer.originator_id
+    for word in (answer.conversation_id, answer.originator_id, answer.result_code):
+        assert len(word) <= 64
+        assert word.isascii()
+    for receipt in (answer.receipt, answer.original_receipt):
+        assert receipt == "" or (len(receipt) <= 32 and receipt.isascii() and receipt.isalnum())
+    assert 0 <= answer.amount_minor <= 10**15
+    assert not answer.original_receipt or answer.outcome is Outcome.PAID
+    assert answer.paid_at is None or answer.paid_at.utcoffset() is not None
+
+
 def _check_report(report: DeliveryReport) -> None:
     assert 1 <= len(report.provider_message_id) <= 100
     assert _is_storable(report.raw_status, 64)
@@ -113,6 +136,12 @@ def _parse_everywhere(body: bytes) -> None:
     for door in Door:
         with suppress(UnreadableCallback):
             _check_claim(DARAJA.parse(door, _request(body)))
+    for door in (Door.RESULT, Door.TIMEOUT):
+        with suppress(UnreadableCallback):
+            _check_answer(DARAJA.read_answer(door, _request(body)))
+    with suppress(UnreadableCallback):
+        for claim in DARAJA.read_list(_request(body)):
+            _check_claim(claim)
     for _, parse, check in FORM_PARSERS:
         with suppress(UnreadableCallback):
             check(parse(_request(body)))
@@ -151,6 +180,33 @@ def test_stk_callback_with_mutated_fields_value_or_unreadable(data: st.DataObjec
 
 @given(st.data())
 @settings(max_examples=300)
+def test_answer_with_mutated_fields_value_or_unreadable(data: st.DataObject) -> None:
+    document = copy.deepcopy(data.draw(st.sampled_from(ANSWERS)))
+    result = document["Result"]
+    items = result.get("ResultParameters", {}).get("ResultParameter", [])
+    if items and data.draw(st.booleans()):
+        data.draw(st.sampled_from(items))[data.draw(st.sampled_from(["Key", "Value"]))] = data.draw(any_json)
+    if items and data.draw(st.booleans()):
+        items.append(data.draw(st.sampled_from(items)) | {"Value": data.draw(any_json)})
+    if data.draw(st.booleans()):
+        result[data.draw(st.sampled_from(sorted(result)))] = data.draw(any_json)
+    _parse_everywhere(json.dumps(document).encode())
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_list_with_mutated_fields_value_or_unreadable(data: st.DataObject) -> None:
+    document = copy.deepcopy(LIST)
+    row = document["Response"][0][0]
+    if data.draw(st.booleans()):
+        row[data.draw(st.sampled_from(sorted(row)))] = data.draw(any_json)
+    if data.draw(st.booleans()):
+        document[data.draw(st.sampled_from(sorted(document)))] = data.draw(any_json | st.just("[[]]"))
+    _parse_everywhere(json.dumps(document).encode())
+
+
+@given(st.data())
+@settings(max_examples=300)
 def test_forms_with_mutated_fields_value_or_unreadable(data: st.DataObject) -> None:
     name, _, _ = data.draw(st.sampled_from(FORM_PARSERS))
     fields = dict(FORMS[name])
@@ -161,7 +217,7 @@ def test_forms_with_mutated_fields_value_or_unreadable(data: st.DataObject) -> N
 @given(st.data())
 @settings(max_examples=300)
 def test_recorded_body_with_one_octet_changed_value_or_unreadable(data: st.DataObject) -> None:
-    bodies = [json.dumps(C2B).encode(), json.dumps(STK).encode()]
+    bodies = [json.dumps(document).encode() for document in (C2B, STK, LIST, *ANSWERS)]
     bodies += [urlencode(fields).encode() for fields in FORMS.values()]
     body = bytearray(data.draw(st.sampled_from(bodies)))
     body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))

@@ -1,13 +1,14 @@
 """A Daraja adapter for tests, and documents to hand to it."""
 
 import json
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.http.inbound import InboundRequest
 from gateway.http.outbound import Deadlines
 from gateway.payments.ports import Door, PaymentClaim, PushRequest
-from gateway.payments.providers.daraja import DarajaProvider
+from gateway.payments.providers.daraja import DarajaProvider, Initiator
 from tests.support.payloads import json_payload, payload
 from tests.support.vendor_stub import Say
 
@@ -30,6 +31,7 @@ class Shelf:
     def __init__(self, token: str | None = None) -> None:
         self.token = token
         self.puts: list[tuple[str, int]] = []
+        self.lock = threading.Lock()
 
     def get(self) -> str | None:
         return self.token
@@ -38,8 +40,20 @@ class Shelf:
         self.token = token
         self.puts.append((token, lifetime_seconds))
 
+    def try_lock(self) -> bool:
+        return self.lock.acquire(blocking=False)
 
-def provider(base_url: str = "http://127.0.0.1:9", shelf: Shelf | None = None) -> DarajaProvider:
+    def unlock(self) -> None:
+        self.lock.release()
+
+
+def provider(
+    base_url: str = "http://127.0.0.1:9",
+    shelf: Shelf | None = None,
+    *,
+    initiator: Initiator | None = None,
+    nominated_number: str = "0722000000",
+) -> DarajaProvider:
     return DarajaProvider(
         base_url=base_url,
         consumer_key="consumer",
@@ -47,6 +61,8 @@ def provider(base_url: str = "http://127.0.0.1:9", shelf: Shelf | None = None) -
         short_code="600966",
         passkey="pass",
         token_cache=shelf or Shelf(),
+        initiator=initiator,
+        nominated_number=nominated_number,
         deadlines=Deadlines(connect_seconds=0.3, read_seconds=0.2, total_seconds=0.6),
     )
 

@@ -14,6 +14,7 @@ APPEND_ONLY = (
     "vending_authority",
     "vending_ledgerentry",
     "vending_ledgerline",
+    "vending_tariff",
     "vending_token",
 )
 

@@ -1,11 +1,12 @@
 """Sales that wait: the reason, the next automatic try, and the case for a person where nobody else can help.
 
 A case is about what is to be mended: a meter, a vending key, or the installation. However many sales wait for it, it is
-one case, and it is closed by itself when none of them waits for it any more.
+one case, and it is closed by itself when none of them waits for it any more. A sale that only a person can move has a
+case of its own, which ends with what that person does about it.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,14 +19,15 @@ from vending.kernel.errors import DomainError
 from vending.keys.queries import KeyName, list_vending_keys
 from vending.sts.errors import TidTooFarAhead
 from vending.tokens.errors import VerifyFailed
+from vending.vends.errors import PaymentFrozen, SaleGivenUp, SaleNeedsDecision
 from vending.vends.lifecycle import VEND, VendState
-from vending.vends.models import Vend
+from vending.vends.models import UNFINISHED, Vend
 from vending.vends.selling import key_name_of
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = (2, 5, 15, 60, 300)
-_MOVES_BY_HAND = {VerifyFailed.code}
+_MOVES_BY_HAND = {VerifyFailed.code, PaymentFrozen.code, SaleGivenUp.code}
 INSTALLATION = "installation"
 
 
@@ -35,6 +37,7 @@ class About(StrEnum):
     METER = "meter"
     VENDING_KEY = "vending_key"
     INSTALLATION = INSTALLATION
+    SALE = "vend"
 
 
 class Need(NamedTuple):
@@ -46,8 +49,12 @@ class Need(NamedTuple):
 
 
 _AT_LAST = Need(About.METER, 4, tries=5)
+# Beside the case about the key: that one ends when two persons start the key again, and mends nothing of this sale.
+_DECISION = Need(About.SALE, 4)
 _NEEDS: Mapping[str, Need] = {
     VerifyFailed.code: Need(About.VENDING_KEY, 1),
+    PaymentFrozen.code: Need(About.SALE, 4),
+    SaleGivenUp.code: Need(About.SALE, 1),
     TidTooFarAhead.code: Need(About.METER, 4),
     "vending_key_stopped": Need(About.VENDING_KEY, 4),
     "vending_key_not_active": Need(About.VENDING_KEY, 4),
@@ -77,6 +84,10 @@ _NEEDS: Mapping[str, Need] = {
 }
 
 
+# The reasons of cases about one sale.
+_OF_ONE_SALE = {PaymentFrozen.code, SaleGivenUp.code, SaleNeedsDecision.code}
+
+
 def hold(vend: Vend, reason: DomainError, now: datetime) -> None:
     """HELD with a reason and the next automatic try; what only a person can mend has none."""
     if vend.state != VendState.HELD:
@@ -96,6 +107,16 @@ def _next_try_at(vend: Vend, reason: DomainError, now: datetime) -> datetime | N
 def waits_for_hand(vend: Vend) -> bool:
     """Whether only a person may move it: no later answer of a module does."""
     return vend.state == VendState.HELD and vend.held_reason in _MOVES_BY_HAND
+
+
+def can_go_on(vend: Vend) -> bool:
+    """Whether the flow may move it: it has neither ended nor been taken out of the flow."""
+    return vend.state in UNFINISHED and not waits_for_hand(vend)
+
+
+def subject_of(vend: Vend) -> str:
+    """What a case about this very sale is about."""
+    return f"{About.SALE}:{vend.pk}"
 
 
 def move(vend: Vend, state: VendState) -> None:
@@ -125,7 +146,7 @@ def follow_up(*, vends: Sequence[Vend], reasons_before: Sequence[str], actor: st
 
 
 def _waits_for(vend: Vend, reason: str) -> bool:
-    return vend.state != VendState.ISSUED and vend.held_reason == reason
+    return vend.state == VendState.HELD and vend.held_reason == reason
 
 
 def _need(vend: Vend) -> Need:
@@ -134,18 +155,34 @@ def _need(vend: Vend) -> Need:
 
 def _open_cases(held: Sequence[Vend], keys: Mapping[KeyName, int], actor: str, now: datetime) -> None:
     drafts = {}
-    for vend in {(vend.held_reason, vend.meter_id): vend for vend in reversed(held)}.values():
-        need = _need(vend)
-        subject = _subjects(vend, keys)[need.about]
-        details = {"vend_id": vend.pk, "meter": vend.meter.drn, "supply_group": _key_words(key_name_of(vend.meter))}
-        drafts[vend.held_reason, subject] = CaseDraft(
-            vend.held_reason, subject, now + timedelta(hours=need.hours), details
-        )
+    for vend in reversed(held):  # the first of a subject is the one that its case names
+        for draft in _drafts(vend, keys, now):
+            drafts[draft.reason, draft.subject] = draft
     for case in open_cases(drafts=drafts.values(), actor=actor, now=now):
         level = logging.ERROR if case.reason == VerifyFailed.code else logging.WARNING
         # In words: what follows "vending_key:" would be starred out, as a key's value is.
         about = case.subject.replace("_", " ").replace(":", " ")
         logger.log(level, "a paid sale waits: %s, %s; case %d is open", case.reason, about, case.pk)
+
+
+def _drafts(vend: Vend, keys: Mapping[KeyName, int], now: datetime) -> Iterator[CaseDraft]:
+    needs = [(vend.held_reason, _need(vend))]
+    if vend.held_reason == VerifyFailed.code:
+        needs.append((SaleNeedsDecision.code, _DECISION))
+    details = {"vend_id": vend.pk, "meter": vend.meter.drn, "supply_group": _key_words(key_name_of(vend.meter))}
+    for reason, need in needs:
+        yield CaseDraft(reason, _subjects(vend, keys)[need.about], now + timedelta(hours=need.hours), details)
+
+
+def open_missing_cases(*, actor: str, now: datetime) -> None:
+    """A sale that only a person can move has an open case, also after somebody closed it and left the sale."""
+    waiting = Vend.objects.filter(state=VendState.HELD, held_reason__in=_MOVES_BY_HAND).select_related("meter")
+    vends = list(waiting.select_related("authority__token").order_by("pk"))
+    if not vends:
+        return
+    known = {(reason, subject) for reason in _OF_ONE_SALE for subject in list_open_subjects(reason)}
+    drafts = (draft for vend in vends for draft in _drafts(vend, {}, now) if draft.reason in _OF_ONE_SALE)
+    open_cases(drafts=[draft for draft in drafts if (draft.reason, draft.subject) not in known], actor=actor, now=now)
 
 
 def _close_cases(reason: str, left: Sequence[Vend], keys: Mapping[KeyName, int], actor: str, now: datetime) -> None:
@@ -167,13 +204,20 @@ def _subjects(vend: Vend, keys: Mapping[KeyName, int]) -> dict[About, str]:
     token = getattr(vend.authority, "token", None)
     key_id = token.vending_key_id if token else keys.get(key_name_of(vend.meter))
     words = f"vending_key:{key_id}" if key_id else f"supply_group:{_key_words(key_name_of(vend.meter))}"
-    return {About.METER: f"meter:{vend.meter_id}", About.VENDING_KEY: words, About.INSTALLATION: INSTALLATION}
+    return {
+        About.METER: f"meter:{vend.meter_id}",
+        About.VENDING_KEY: words,
+        About.INSTALLATION: INSTALLATION,
+        About.SALE: subject_of(vend),
+    }
 
 
 def _others(vend: Vend, about: About) -> Q:
     """The sales that a case about the same thing is about."""
     if about == About.METER:
         return Q(meter_id=vend.meter_id)
+    if about == About.SALE:
+        return Q(pk=vend.pk)
     if about == About.VENDING_KEY:
         sgc, krn, kt = key_name_of(vend.meter)
         return Q(meter__sgc=sgc, meter__krn=krn, meter__kt=kt)

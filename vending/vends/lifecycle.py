@@ -3,7 +3,8 @@
 FUNDED: money is booked and the authority exists. ISSUING: TID and random field are stored, the security module is or
 will be asked; asked again it gives the same digits. ISSUED: the stored digits were decoded and agree with the facts;
 a message waits. HELD: not now (module down, key expired, verify failed), with a reason and the time of the next
-automatic try, if any. CANCELLED: the money went back to the wallet.
+automatic try, if any; without one (verify failed, payment frozen, given up) only a person moves it. CANCELLED: a person
+sent the whole money back to the wallet; a token that was made stays as it is and is never sent.
 """
 
 from enum import StrEnum

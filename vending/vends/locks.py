@@ -36,3 +36,16 @@ def lock_vends(vend_ids: Collection[int]) -> list[Vend]:
     """Lock these vends in order of id until the transaction ends, with their meter and token."""
     locked = Vend.objects.select_for_update(of=("self",)).select_related("meter", "authority__token__vending_key")
     return list(locked.filter(pk__in=vend_ids).order_by("pk"))
+
+
+def lock_worn_out(*, now: datetime, limit: int) -> list[Vend]:
+    """Lock sales that nobody claims any more, however often they are due, as `lock_vends` does; those that somebody
+    works on now are left out.
+    """
+    worn = Vend.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+        Q(leased_until=None) | Q(leased_until__lte=now),
+        attempts__gte=MOST_ATTEMPTS,
+        next_try_at__lte=now,
+        state__in=[state for state in UNFINISHED if state != VendState.HELD],
+    )
+    return list(worn.select_related("meter", "authority__token__vending_key").order_by("pk")[:limit])

@@ -8,7 +8,7 @@ UNFINISHED = (VendState.FUNDED, VendState.ISSUING, VendState.HELD)
 
 
 class Vend(models.Model):
-    """`paid_minor` and `wallet_used_minor` in; `net, vat, levies, fee, kept` out: the two sides are equal (a constraint).
+    """`paid_minor` and `wallet_used_minor` in; `net, vat, levies, fee, kept` out: both sides are equal (a constraint).
 
     `energy_kwh_tenths` is what the token carries, `free_kwh_tenths` the part of it that was not paid for.
     `month_before_kwh_tenths` is what the meter had been sold of the month before, and `is_lifeline` whether the

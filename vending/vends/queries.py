@@ -13,11 +13,12 @@ from vending.keys.queries import list_vending_keys
 from vending.ledger.queries import get_wallet
 from vending.sts.amounts import greatest_amount_within
 from vending.tariffs.engine import Split, least_payment, split_money
-from vending.tariffs.queries import get_tariff, list_charged_meters, month_of, prices_of
+from vending.tariffs.queries import get_tariff, prices_of
 from vending.vends.errors import MeterBlocked
 from vending.vends.lifecycle import VendState
 from vending.vends.models import UNFINISHED, Vend
 from vending.vends.selling import find_refusal, key_name_of
+from vending.vends.standing import Terms, load_records
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class Quote:
     """What an amount would buy now. `refusal` is "" or one of "blocked", "cannot_sell", "too_little", "too_much".
 
-    The first two are about the meter, whatever the amount; `refusal_code` says why, as an error code.
+    The first two are about the meter, whatever the amount; `refusal_code` says why, as an error code. `most_minor` is
+    what the tariff takes at once, and of its limit for a day what the meter has left: 0, when that is used up.
     """
 
     split: Split
@@ -41,39 +43,40 @@ class Quote:
 
 
 def get_quote(*, meter: Meter, paid_minor: int, now: datetime) -> Quote:
-    """A trial sale by the same rule as the real one: no token, no lock, no write."""
-    tariff = get_tariff(meter.site_id, now)
-    prices = prices_of(tariff)
-    month = month_of(now, meter.site.timezone)
-    is_fee_due = not list_charged_meters([(meter.pk, month)])
+    """A trial sale by the same rule as the real one: no token, no lock, no write. Raises `TariffMissing`."""
+    tariff = get_tariff(meter.site_id, meter.customer_class, now)
+    terms = Terms(meter, tariff, prices_of(tariff), now)
+    records = load_records([terms])
+    standing, most = records.standing_of(terms), records.limit_of(terms)
     wallet = get_wallet(meter.pk)
     split = split_money(
-        prices,
+        terms.prices,
         paid_minor=paid_minor,
         wallet_minor=wallet,
-        is_fee_due=is_fee_due,
+        standing=standing,
         greatest_within=greatest_amount_within,
     )
     reason = list_refusals([meter], now)[meter.pk]
-    least = max(least_payment(prices, wallet_minor=wallet, is_fee_due=is_fee_due), tariff.least_payment_minor)
+    least = least_payment(terms.prices, wallet_minor=wallet, standing=standing)
+    least = max(least, tariff.least_payment_minor)
     return Quote(
         split=split,
         currency=tariff.currency,
         least_minor=least,
-        most_minor=tariff.most_payment_minor,
-        refusal=_refusal(reason, split, least, tariff.most_payment_minor),
+        most_minor=most,
+        refusal=_refusal(reason, split, least, most),
         refusal_code=reason.code if reason else "",
-        fee_due_minor=prices.fixed_fee_minor if is_fee_due else 0,
-        least_energy_kwh_tenths=max(prices.least_energy_kwh_tenths, 1),
+        fee_due_minor=terms.prices.fixed_fee_minor * standing.fee_months,
+        least_energy_kwh_tenths=terms.prices.least_units,
     )
 
 
 def _refusal(reason: DomainError | None, split: Split, least_minor: int, most_minor: int) -> str:
     if reason:
         return "blocked" if isinstance(reason, MeterBlocked) else "cannot_sell"
-    if split.paid_minor < least_minor or not split.is_sale:
-        return "too_little"
-    return "too_much" if split.paid_minor > most_minor else ""
+    if split.paid_minor > most_minor or most_minor < least_minor:
+        return "too_much"
+    return "" if split.paid_minor >= least_minor and split.is_sale else "too_little"
 
 
 def list_refusals(meters: Collection[Meter], now: datetime) -> dict[int, DomainError | None]:
@@ -83,9 +86,12 @@ def list_refusals(meters: Collection[Meter], now: datetime) -> dict[int, DomainE
 
 
 def list_vends_with_tokens(vend_ids: Collection[int]) -> list[Vend]:
-    """These vends as the database has them now, with meter, site, token and vending key, in order of id."""
+    """These vends as the database has them now, with meter, site, token and vending key, in order of id.
+
+    Cancelled ones are left out: no module is asked for a code of theirs, and nobody is sent one.
+    """
     vends = Vend.objects.select_related("meter__site", "authority__token__vending_key")
-    return list(vends.filter(pk__in=vend_ids).order_by("pk"))
+    return list(vends.filter(pk__in=vend_ids).exclude(state=VendState.CANCELLED).order_by("pk"))
 
 
 def list_sold_tokens(vend_ids: Collection[int]) -> list[Vend]:
@@ -109,8 +115,9 @@ def list_last_vends(meter_id: int, limit: int) -> list[Vend]:
 
 
 def list_issued_vends(*, meter_ids: Collection[int], references: Collection[str], limit: int) -> list[Vend]:
-    """The newest sales with a code, of these meters or made from these payments."""
-    whose = Q(meter_id__in=meter_ids) | Q(authority__kind="payment", authority__reference__in=references)
+    """The newest sales with a code, of these meters or made from these payments, moved to another meter or not."""
+    paid = Q(authority__kind__in=("payment", "moved"), authority__reference__in=references)
+    whose = Q(meter_id__in=meter_ids) | paid
     return list(_whole().filter(whose, state=VendState.ISSUED).order_by("-pk")[:limit])
 
 
@@ -127,6 +134,11 @@ def list_newest_vends(*, before_id: int | None, limit: int) -> list[Vend]:
     """Sales from the newest down, below `before_id` if one is given: pages by key, never by counting."""
     page = _whole() if before_id is None else _whole().filter(pk__lt=before_id)
     return list(page.order_by("-pk")[:limit])
+
+
+def find_vend_of(kind: str, reference: str) -> Vend | None:
+    """The sale that this authority became, or None."""
+    return _whole().filter(authority__kind=kind, authority__reference=reference).first()
 
 
 def list_vend_ids_of(kind: str, references: Collection[str]) -> dict[str, int]:

@@ -1,64 +1,48 @@
-"""Selling: money of an authority into a funded vend, its token prepared, issued and verified.
+"""Selling: money of an authority into a funded vend, its token prepared, issued and verified; and what a person may do
+about a sale that is held.
 
-The caller is the flow (`gateway.fulfilment`); it holds the meters' locks where the text says so, and asks the
-security module between these steps, outside of any transaction.
+The caller is the flow (`gateway.fulfilment`) or the operator's desk; it holds the meters' locks where the text says so,
+and asks the security module between these steps, outside of any transaction.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 
 from fleet.audit.services import Act, record
+from fleet.cases.services import close_cases
 from fleet.meters.models import Meter
-from fleet.meters.services import can_vend
 from vending.kernel.errors import DomainError
 from vending.keys.errors import VendingKeyStopped
 from vending.keys.stopping import stop_vending_key
-from vending.ledger.accounts import ENERGY_REVENUE, FIXED_FEE_REVENUE, VAT, WALLET
-from vending.ledger.queries import list_wallets
-from vending.ledger.services import Line, Posting, post
-from vending.sts.amounts import greatest_amount_within
-from vending.tariffs.engine import Split, split_money
-from vending.tariffs.models import FixedFeeCharge, Tariff
-from vending.tariffs.queries import list_charged_meters, list_tariffs, month_of, prices_of
+from vending.ledger.services import post
+from vending.tariffs.models import FixedFeeCharge, FreeAllowance
 from vending.tokens import services as tokens
 from vending.tokens.errors import VerifyFailed
-from vending.tokens.models import Authority
 from vending.tokens.services import grant_authorities
-from vending.vends.holding import follow_up, hold, move, waits_for_hand
-from vending.vends.lifecycle import VendState
-from vending.vends.locks import LEASE, lock_vends
+from vending.vends.errors import PaymentFrozen, SaleGivenUp, VendNotCancellable
+from vending.vends.funding import SaleOrder, cancel_posting_of, decide, new_vend, posting_of, store_month_rows
+from vending.vends.holding import can_go_on, follow_up, hold, move, open_missing_cases, subject_of
+from vending.vends.lifecycle import VEND, VendState
+from vending.vends.locks import lock_vends, lock_worn_out
 from vending.vends.models import Vend
 from vending.vends.preparing import prepare
 
+__all__ = [
+    "SaleOrder",
+    "cancel_vend",
+    "fingerprint_of",
+    "fund_vends",
+    "give_up_vends",
+    "hold_vend",
+    "release_vend",
+    "resume_vends",
+    "settle_vends",
+    "wake_held_vends",
+]
 _ACTOR = "system:vends"
-
-
-@dataclass(frozen=True)
-class SaleOrder:
-    """Money for a meter. `reference` is unique for its kind (a payment's id); `source` the account that the money is
-    in.
-    """
-
-    reference: str
-    meter_id: int
-    paid_minor: int
-    source: str
-    cause: str
-
-
-@dataclass(frozen=True)
-class _Sale:
-    """An order with what was decided about it."""
-
-    order: SaleOrder
-    meter: Meter
-    tariff: Tariff
-    split: Split
-    month: date
 
 
 def fund_vends(
@@ -75,96 +59,25 @@ def fund_vends(
 
     To be called inside a transaction that holds the locks of all `meters`. Steps 1 and 2 of the flow share it:
     nothing outside is asked between them, and the recovery point (a vend ISSUING with its TID) stays. A blocked meter
-    sells nothing: the money is kept in its wallet. Idempotent by (kind, reference): a second call is an
-    `IntegrityError` and changes nothing.
+    sells nothing: the money is kept in its wallet; so is what a limit of the tariff keeps back. Idempotent by (kind,
+    reference): a second call is an `IntegrityError` and changes nothing.
+
+    An order may take its money out of another meter's wallet, whose lock the caller holds too; `WalletTooSmall` if it
+    is not there. A site without prices at an order's moment is `TariffMissing`.
     """
-    sales = _decide(orders, meters, now)
+    sales = decide(orders, meters, now)
     sold = [sale for sale in sales if sale.split.is_sale]
     authorities = grant_authorities(kind=kind, references=[sale.order.reference for sale in sold], now=now)
-    vends = [_new_vend(sale, authority, now) for sale, authority in zip(sold, authorities, strict=True)]
+    vends = [new_vend(sale, authority, now) for sale, authority in zip(sold, authorities, strict=True)]
     prepare(vends, meters, random_nibble=random_nibble, look_ahead_minutes=look_ahead_minutes, now=now)
     Vend.objects.bulk_create(vends)
-    _charge_fees(sold, vends)
-    post(postings=[_posting(sale) for sale in sales], now=now)
+    store_month_rows(sold, vends)
+    post(postings=[posting_of(sale) for sale in sales], now=now)
     vend_of: dict[str, Vend | None] = dict.fromkeys(order.reference for order in orders)
     vend_of.update({sale.order.reference: vend for sale, vend in zip(sold, vends, strict=True)})
     record(actor=actor, acts=[_funded_act(vend) for vend in vends], now=now)
     follow_up(vends=vends, reasons_before=[""] * len(vends), actor=actor, now=now)
     return vend_of
-
-
-def _decide(orders: Sequence[SaleOrder], meters: Mapping[int, Meter], now: datetime) -> list[_Sale]:
-    """Split every order's money, in order: what one keeps in the wallet, the next of that meter may use."""
-    wallets = list_wallets(list(meters))
-    tariffs = list_tariffs({meter.site_id for meter in meters.values()}, now)
-    months = {meter.pk: month_of(now, meter.site.timezone) for meter in meters.values()}
-    charged = list_charged_meters(list(months.items()))
-    sales = []
-    for order in orders:
-        meter = meters[order.meter_id]
-        month = months[meter.pk]
-        split = _split(order, meter, tariffs[meter.site_id], wallets[meter.pk], (meter.pk, month) not in charged)
-        wallets[meter.pk] += split.kept_minor - split.wallet_used_minor
-        if split.is_sale:
-            charged.add((meter.pk, month))
-        sales.append(_Sale(order, meter, tariffs[meter.site_id], split, month))
-    return sales
-
-
-def _split(order: SaleOrder, meter: Meter, tariff: Tariff, wallet_minor: int, is_fee_due: bool) -> Split:
-    if not can_vend(meter):
-        return Split(order.paid_minor, 0, 0, 0, 0, 0, order.paid_minor)
-    return split_money(
-        prices_of(tariff),
-        paid_minor=order.paid_minor,
-        wallet_minor=wallet_minor,
-        is_fee_due=is_fee_due,
-        greatest_within=greatest_amount_within,
-    )
-
-
-def _new_vend(sale: _Sale, authority: Authority, now: datetime) -> Vend:
-    split = sale.split
-    return Vend(
-        authority=authority,
-        meter=sale.meter,
-        tariff=sale.tariff,
-        state=VendState.FUNDED,
-        currency=sale.tariff.currency,
-        paid_minor=split.paid_minor,
-        wallet_used_minor=split.wallet_used_minor,
-        net_minor=split.net_minor,
-        vat_minor=split.vat_minor,
-        fee_minor=split.fee_minor,
-        kept_minor=split.kept_minor,
-        energy_kwh_tenths=split.energy_kwh_tenths,
-        next_try_at=now,
-        leased_until=now + LEASE,
-        funded_at=now,
-    )
-
-
-def _charge_fees(sold: Sequence[_Sale], vends: Sequence[Vend]) -> None:
-    FixedFeeCharge.objects.bulk_create(
-        FixedFeeCharge(meter=sale.meter, month_date=sale.month, vend=vend)
-        for sale, vend in zip(sold, vends, strict=True)
-        if vend.fee_minor
-    )
-
-
-def _posting(sale: _Sale) -> Posting:
-    split, meter_id = sale.split, sale.meter.pk
-    return Posting(
-        cause=sale.order.cause,
-        currency=sale.tariff.currency,
-        lines=(
-            Line(sale.order.source, split.paid_minor),
-            Line(WALLET, split.wallet_used_minor - split.kept_minor, meter_id),
-            Line(ENERGY_REVENUE, -split.net_minor, meter_id),
-            Line(VAT, -split.vat_minor, meter_id),
-            Line(FIXED_FEE_REVENUE, -split.fee_minor, meter_id),
-        ),
-    )
 
 
 @transaction.atomic
@@ -178,9 +91,10 @@ def resume_vends(
 ) -> None:
     """Give vends without a token theirs, where what held them is gone. The caller holds the meters' locks.
 
-    A vend that gets it begins anew: its tries so far were of no token, and none of them ended a worker.
+    A vend that gets it begins anew: its tries so far were of no token, and none of them ended a worker. One that was
+    cancelled or taken out by hand since it was claimed is left alone.
     """
-    vends = [vend for vend in lock_vends(vend_ids) if not hasattr(vend.authority, "token")]
+    vends = [vend for vend in lock_vends(vend_ids) if can_go_on(vend) and not hasattr(vend.authority, "token")]
     reasons_before = [vend.held_reason for vend in vends]
     prepare(vends, meters, random_nibble=random_nibble, look_ahead_minutes=look_ahead_minutes, now=now)
     _store(vends)
@@ -201,13 +115,15 @@ def wake_held_vends(*, reasons: Collection[str], now: datetime) -> int:
 def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now: datetime) -> list[Vend]:
     """Step 4: move each vend to ISSUED (None) or HELD (the error). Returns those that became ISSUED by this call.
 
-    Compare and set under the vend's lock: a vend that somebody else issued in the meantime, or that only a person may
-    move, is left alone. A token that failed its verification stops its vending key: what else was made under it,
-    however right it looks, waits until two persons start it again.
+    Compare and set under the vend's lock: a vend that somebody else issued or cancelled in the meantime, or that only
+    a person may move, is left alone. A token that failed its verification stops its vending key, also where its sale
+    was cancelled or frozen since: what else was made under it, however right it looks, waits until two persons start
+    it again.
     """
-    vends = [vend for vend in lock_vends(list(outcomes)) if vend.state != VendState.ISSUED and not waits_for_hand(vend)]
+    locked = lock_vends(list(outcomes))
+    vends = [vend for vend in locked if can_go_on(vend)]
     reasons_before = [vend.held_reason for vend in vends]
-    stopped = _stop_keys([vend for vend in vends if isinstance(outcomes[vend.pk], VerifyFailed)], actor, now)
+    stopped = _stop_keys([vend for vend in locked if _has_failed(vend, outcomes[vend.pk])], actor, now)
     acts = []
     for vend, reason_before in zip(vends, reasons_before, strict=True):
         token = vend.authority.token
@@ -225,6 +141,94 @@ def settle_vends(*, outcomes: Mapping[int, DomainError | None], actor: str, now:
     record(actor=actor, acts=acts, now=now)
     follow_up(vends=vends, reasons_before=reasons_before, actor=actor, now=now)
     return [vend for vend in vends if vend.state == VendState.ISSUED]
+
+
+@transaction.atomic
+def cancel_vend(*, vend_id: int, actor: str, now: datetime) -> Vend:
+    """Take a HELD sale back: all it took is in the meter's wallet again, its months' fees and free units are not had.
+
+    A token of it stays as it is and is never sent. Raises `VendNotCancellable` unless it is HELD, so once. The caller
+    holds the meter's lock.
+    """
+    vend = next(iter(lock_vends([vend_id])), None)
+    if vend is None or not VEND.can_move(vend.state, VendState.CANCELLED):
+        raise VendNotCancellable(f"sale {vend_id} is {vend.state if vend else 'none'}, not HELD", field="state")
+    reason = vend.held_reason
+    move(vend, VendState.CANCELLED)
+    vend.next_try_at, vend.leased_until, vend.held_reason = None, None, ""
+    _store([vend])
+    posting = cancel_posting_of(vend)
+    post(postings=[posting] if posting.lines else [], now=now)
+    for rows in (FixedFeeCharge.objects, FreeAllowance.objects):
+        rows.filter(vend=vend).update(cancelled_at=now)
+    details = {"reason": reason, "wallet_minor": vend.paid_minor + vend.wallet_used_minor - vend.kept_minor}
+    record(actor=actor, acts=[Act("vend.cancelled", f"vend:{vend.pk}", details)], now=now)
+    follow_up(vends=[vend], reasons_before=[reason], actor=actor, now=now)
+    close_cases(subject=subject_of(vend), outcome="closed by itself: the sale was cancelled", actor=actor, now=now)
+    return vend
+
+
+@transaction.atomic
+def hold_vend(*, vend_id: int, reason: str, actor: str, now: datetime) -> bool:
+    """Take a sale out of the flow, as `payment_frozen`, until a person releases or cancels it; returns whether it was
+    this call. A worker in the middle of it issues nothing. `reason` says why, for the audit trail.
+
+    One that has its code, is cancelled, or waits for a person already is left as it is. The caller holds the meter's
+    lock.
+    """
+    vend = next(iter(lock_vends([vend_id])), None)
+    if vend is None or not can_go_on(vend):
+        return False
+    reason_before = vend.held_reason
+    hold(vend, PaymentFrozen(reason), now)
+    _store([vend])
+    details = {"reason": vend.held_reason, "why": reason}
+    record(actor=actor, acts=[Act("vend.held", f"vend:{vend.pk}", details)], now=now)
+    follow_up(vends=[vend], reasons_before=[reason_before], actor=actor, now=now)
+    return True
+
+
+@transaction.atomic
+def release_vend(*, vend_id: int, actor: str, now: datetime) -> bool:
+    """Let a sale that `hold_vend` took out be tried at once, as if for the first time; returns whether it was this
+    call. One that waits for another reason is left as it is. The caller holds the meter's lock.
+    """
+    vend = next(iter(lock_vends([vend_id])), None)
+    if vend is None or vend.state != VendState.HELD or vend.held_reason != PaymentFrozen.code:
+        return False
+    vend.held_reason, vend.next_try_at = "", now
+    _store([vend])
+    Vend.objects.filter(pk=vend_id).update(attempts=0)
+    record(actor=actor, acts=[Act("vend.released", f"vend:{vend_id}")], now=now)
+    outcome = "closed by itself: the sale was released"
+    close_cases(subject=subject_of(vend), reason=PaymentFrozen.code, outcome=outcome, actor=actor, now=now)
+    return True
+
+
+@transaction.atomic
+def give_up_vends(*, now: datetime, actor: str, limit: int = 200) -> int:
+    """Take sales out of the flow, as `sale_given_up`, that were begun the most times it tries; returns how many.
+
+    Whatever ends its worker every time is one of them: nobody takes it up any more, so a person is called. One that is
+    HELD is not: it is tried for ever. Also opens again the case of a sale that only a person can move, where somebody
+    closed it and left the sale.
+    """
+    vends = lock_worn_out(now=now, limit=limit)
+    reasons_before = [vend.held_reason for vend in vends]
+    for vend in vends:
+        hold(vend, SaleGivenUp(f"tried {vend.attempts} times"), now)
+    _store(vends)
+    acts = [Act("vend.held", f"vend:{vend.pk}", {"reason": vend.held_reason}) for vend in vends]
+    record(actor=actor, acts=acts, now=now)
+    follow_up(vends=vends, reasons_before=reasons_before, actor=actor, now=now)
+    open_missing_cases(actor=actor, now=now)
+    return len(vends)
+
+
+def _has_failed(vend: Vend, outcome: DomainError | None) -> bool:
+    """Whether this answer is the first to say so: a late one stops no key that two persons have started again."""
+    is_known = vend.state == VendState.ISSUED or vend.held_reason == VerifyFailed.code
+    return isinstance(outcome, VerifyFailed) and not is_known
 
 
 def _stop_keys(failed: Sequence[Vend], actor: str, now: datetime) -> set[int]:
@@ -254,8 +258,16 @@ def _issue(vend: Vend, now: datetime) -> None:
 
 def fingerprint_of(vend: Vend) -> str:
     """What the audit trail keeps of a sale, so that a later change of what was sold for what shows."""
-    money_in, money_out = (vend.paid_minor, vend.wallet_used_minor), (vend.net_minor, vend.vat_minor, vend.fee_minor)
-    facts = (vend.meter_id, vend.tariff_id, vend.energy_kwh_tenths, vend.currency, money_in, money_out, vend.kept_minor)
+    money_in = (vend.paid_minor, vend.wallet_used_minor)
+    money_out = (vend.net_minor, vend.vat_minor, vend.levies_minor, vend.fee_minor, vend.kept_minor)
+    energy = (vend.energy_kwh_tenths, vend.free_kwh_tenths)
+    prices = (
+        vend.tariff_id,
+        vend.priced_at.astimezone(UTC).isoformat(),
+        vend.month_before_kwh_tenths,
+        vend.is_lifeline,
+    )
+    facts = (vend.meter_id, vend.currency, money_in, money_out, energy, prices)
     return hashlib.sha256(f"vend {facts}".encode()).hexdigest()
 
 

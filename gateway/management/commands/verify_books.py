@@ -5,6 +5,7 @@ is 0.
 from typing import Any
 
 from gateway.books.queries import list_differences
+from gateway.clock import now
 from gateway.management.one_line import OneLineCommand
 
 
@@ -13,7 +14,7 @@ class Command(OneLineCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         count = 0
-        for difference in list_differences():
+        for difference in list_differences(now()):
             self.stdout.write(difference)
             count += 1
         self.stdout.write(f"differences: {count}")

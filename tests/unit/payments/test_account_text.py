@@ -29,7 +29,12 @@ PADDED = f"00{DRN}"
         "AMINA37000123457",
         "meter 3700 0123 457",
         "37000123457 amina",
+        " 3700 0123 457",
         "3700O123457",
+        "3700\u00a00123\u2009457",
+        "\u3000" + DRN,
+        f"+{DRN}",
+        "Amina " * 14 + DRN,
         "37ooo123457",
         "\t37000123457\n",
     ],
@@ -79,6 +84,23 @@ def test_list_drns_several_readings_are_all_told_likeliest_first() -> None:
         "\u0663\u0667\u0660\u0660\u0660\u0661\u0662\u0663\u0664\u0665\u0667",
         "\uff13\uff17\uff10\uff10\uff10\uff11\uff12\uff13\uff14\uff15\uff17",
         "3700\x000123457",
+        "\u200f37000123457",
+        "37000123457\u200e",
+        "\u202e75432100073\u202c",
+        "3700\u200b0123457",
+        "3700\u00ad0123457",
+        "37000123457\ufe0f",
+        "\U0001d7d137000123457",
+        "3700012345\u2077",
+        "37000123457;DROP TABLE",
+        "37000123457'--",
+        "amina\u202e37000123457",
+        "3,7E10",
+        DRN + "x" * 90,
+        f"{DRN} " + "x" * 10_240,
+        f"{DRN} " * 900,
+        "\u200f" * 10_240,
+        "\ud800" + DRN,
         "0x37000123457f",
         "9" * 100_000,
         "x" * 100 + DRN,
@@ -96,3 +118,8 @@ def test_list_drns_doubtful_text_is_nobodys_meter(text: str) -> None:
 )
 def test_reference_in_account_text(text: str, reference: str) -> None:
     assert reference_in(text) == reference
+
+
+def test_list_drns_text_that_may_have_lost_its_end_is_nobodys() -> None:
+    assert list_drns("amina " + DRN + " " * 83) == [DRN, PADDED]
+    assert list_drns("amina " + DRN + " " * 84) == []

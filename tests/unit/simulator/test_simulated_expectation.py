@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.simulator.expectation import expect_sale, money_text
+from gateway.simulator.expectation import Expected, expect_sale, expect_total, money_text
 
 NET: dict[str, Any] = {
     "price_per_kwh_minor": 2000,
@@ -60,3 +60,16 @@ def test_sale_takes_only_what_a_token_can_carry() -> None:
 @pytest.mark.parametrize(("minor", "text"), [(0, "0"), (1000, "10"), (2048, "20.48"), (205, "2.05")])
 def test_money_is_written_as_customers_read_it(minor: int, text: str) -> None:
     assert money_text(minor) == text
+
+
+def test_payments_together_buy_the_same_in_any_order() -> None:
+    """2.32 a tenth with VAT, 10.00 once: of 223.00 the fee leaves 213.00, which is 91 tenths and 1.88."""
+    total = Expected(energy_kwh_tenths=91, fee_minor=1000, vat_minor=2912, kept_minor=188)
+
+    assert expect_total([20_000, 2_000, 300], NET) == total
+    assert expect_total([300, 20_000, 2_000], NET) == total
+
+
+def test_payments_too_small_together_are_kept_whole_and_cost_no_fee() -> None:
+    assert expect_total([300, 700, 100], NET) == Expected(0, 0, 0, 1100)
+    assert expect_total([300, 700, 300], NET) == Expected(1, 1000, 32, 68)

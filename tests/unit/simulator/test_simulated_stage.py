@@ -11,7 +11,12 @@ from gateway.simulator.stage import LOGS, Stage, prepare_data_folder, read_facts
 
 # A stand-in for manage.py: writes its command and settings down, answers as the product's commands do.
 MANAGE = """
-import json, os, sys, time
+import http.server, json, os, sys, time
+class Portal(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"certificate of " + self.path.encode())
 command = sys.argv[1]
 folder = os.environ["TOKENI_DATA_DIR"]
 json.dump({"argv": sys.argv[1:], "environment": dict(os.environ)}, open(f"{folder}/{command}.json", "w"))
@@ -19,6 +24,11 @@ if command == "load_demo":
     sys.exit("no key") if os.environ.get("BREAK") else print(json.dumps({"paybill": "555555"}))
 elif command == "verify_books":
     print("differences: 0")
+elif command == "simulator":
+    host, port = sys.argv[sys.argv.index("--bind") + 1].split(":")
+    portal = http.server.HTTPServer((host, int(port)), Portal)
+    print(json.dumps({"event": "ready"}), flush=True)
+    portal.serve_forever()
 elif command != "migrate":
     print(json.dumps({"event": "ready"}), flush=True)
     time.sleep(60)
@@ -58,6 +68,7 @@ def test_stage_starts_the_commands_with_the_simulator_as_every_vendor(tmp_path: 
     assert (product["MPESA_SHORT_CODE"], product["LANG"]) == ("555555", "C")
     assert product["no_proxy"] == product["NO_PROXY"] == "intranet,127.0.0.1,localhost"
     assert {"DATABASE_URL", "BROKER_URL", "SECRET_KEY"}.isdisjoint(product)
+    assert Path(product["MPESA_CERTIFICATE_FILE"]).read_text() == "certificate of /portal/certificate.pem"
     assert written(tmp_path, "up")["argv"] == ["up", "--bind", stage.product_url.removeprefix("http://")]
     assert "--memory" not in written(tmp_path, "simulator")["argv"]
     assert (tmp_path / "var" / "demo" / LOGS / "facts.json").stat().st_mode & 0o777 == 0o600

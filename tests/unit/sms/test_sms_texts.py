@@ -32,7 +32,11 @@ LONGEST = {
     "debt_minor": 49999999,
     "fee_minor": 1999999,
     "vat_minor": 15999999,
-    "kept_minor": 1999999,
+    "levies_minor": 3999999,
+    "tax_minor": 19999998,
+    "kept_minor": 49999999,
+    "limit_minor": 50000099,
+    "is_day": True,
     "missing_minor": 99999999,
     "receipt": "d1f24f4f-a5a7-4e5c-9f0d-1e2f3a4b5c6d",
     "payer_tail": "789",
@@ -40,6 +44,10 @@ LONGEST = {
     "days": 90,
     "times": 5,
     "account": "Amina Mwangi 3700 0123 457",
+    "owner": "Wangeci-Mwangi Nj K",
+    "prices_of": "12 Mar",
+    "answer_by": "14 Mar",
+    "case_number": "H1234567",
 }
 TEMPLATE_NAMES = sorted(path.stem for path in (TEMPLATES / "sms").glob("*.txt") if path.stem != "parts")
 
@@ -118,6 +126,139 @@ def test_unknown_account_promises_no_keyword() -> None:
         "Jua Power: KES200 (RK7TQ2X1AB) came for account 3700012345: no such meter. Your money is safe."
         " Call 0800 123 456 and tell us your meter number."
     )
+
+
+def test_token_limited_reads_as_in_the_journey() -> None:
+    limited = SALE | {"energy_kwh_tenths": 2150, "amount_minor": 900_000, "limit_minor": 500_000, "kept_minor": 400_000}
+    assert render_sms("token_limited", limited | {"is_day": True}) == (
+        f"{CODE}\n215.0 units for meter 37000123457\n"
+        "You paid KES9,000, limit today 5,000. KES4,000 is kept. Want it back? *384*96# 5\nJua Power RK7TQ2X1AB"
+    )
+    assert render_sms("token_limited", limited | {"is_day": False, "payer_tail": "789"}).split("\n")[2] == (
+        "..789 paid KES9,000, limit 5,000. KES4,000 is kept."
+    )
+
+
+@pytest.mark.parametrize(
+    ("taxes", "line"),
+    [
+        ({"vat_minor": 2048, "levies_minor": 640, "tax_minor": 2688}, "KES200: VAT 20.48, levies 6.40"),
+        ({"vat_minor": 0, "levies_minor": 640, "tax_minor": 640}, "KES200: levies 6.40"),
+        ({"vat_minor": 2048, "levies_minor": 0, "tax_minor": 2048}, "KES200: VAT 20.48"),
+    ],
+)
+def test_token_levies_stand_beside_vat(taxes: dict[str, int], line: str) -> None:
+    assert render_sms("token", SALE | taxes).split("\n")[2] == line
+
+
+def test_token_too_long_for_levies_shows_one_tax_before_it_drops_it() -> None:
+    sale = SALE | {"vat_minor": 2048, "levies_minor": 640, "tax_minor": 2688, "fee_minor": 1000}
+    seen = []
+    for length in range(10, 90):
+        line = render_sms("token", sale | {"receipt": "R" * length}).split("\n")[2]
+        if line not in seen:
+            seen.append(line)
+    assert seen == [
+        "KES200: fee 10, VAT 20.48, levies 6.40",
+        "KES200: fee 10, tax 26.88",
+        "KES200: fee 10",
+        "KES200",
+    ]
+
+
+LATE = {**CONFIG, "amount_minor": 20000, "receipt": "RK7TQ2X1AB", "drn": "37000123457"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "text"),
+    [
+        (
+            "not_confirmed",
+            {},
+            "Jua Power: payment for meter 37000123457 is not confirmed yet. If M-PESA took KES200 your code will come."
+            " Do not pay again. Check: *384*96# 3",
+        ),
+        (
+            "code_late",
+            {},
+            "Jua Power: we got KES200 (RK7TQ2X1AB) for meter 37000123457. Your code is being made and will come here."
+            " Do not pay again. Check: *384*96# 3",
+        ),
+        (
+            "payment_on_hold",
+            {},
+            "Jua Power: your KES200 (RK7TQ2X1AB) for meter 37000123457 is being checked. Do not pay again."
+            " Your code comes when we are done. Questions: 0800 123 456",
+        ),
+        (
+            "payment_on_hold",
+            {"drn": ""},
+            "Jua Power: your KES200 (RK7TQ2X1AB) is being checked. Do not pay again."
+            " Your code comes when we are done. Questions: 0800 123 456",
+        ),
+        (
+            "price_changed",
+            {"energy_kwh_tenths": 64, "prices_of": "20 Nov"},
+            "Jua Power: prices changed after you asked. KES200 (RK7TQ2X1AB) bought 6.4 units for meter 37000123457"
+            " at the prices of 20 Nov.",
+        ),
+        (
+            "claim_ask",
+            {"owner": "Amina M"},
+            "KES200 (RK7TQ2X1AB) goes to meter 37000123457 Amina M. Reply YES to make the code, NO to stop."
+            " If you do nothing in 24h we call you.",
+        ),
+        (
+            "claim_ask",
+            {"owner": ""},
+            "KES200 (RK7TQ2X1AB) goes to meter 37000123457. Reply YES to make the code, NO to stop."
+            " If you do nothing in 24h we call you.",
+        ),
+        (
+            "wrong_meter_case",
+            {"drn": "37000109324", "answer_by": "14 Mar", "case_number": "H1043"},
+            "Jua Power: your KES200 went to meter ..09324 and its code was already sent. A code cannot be cancelled."
+            " We ask the owner and answer you by 14 Mar. Case H1043",
+        ),
+        (
+            "wrong_meter_held",
+            {"drn": "37000109324", "answer_by": "14 Mar", "case_number": "H1043"},
+            "Jua Power: you say your KES200 for meter ..09324 was for another meter."
+            " We look at it and answer you by 14 Mar. Case H1043",
+        ),
+        (
+            "refund_coming",
+            {"amount_minor": 400_000, "case_number": "H1043"},
+            "Jua Power: KES4000 is going back to the M-PESA that paid RK7TQ2X1AB. It can take 3 days. Case H1043",
+        ),
+        (
+            "refund_coming",
+            {},
+            "Jua Power: KES200 is going back to the M-PESA that paid RK7TQ2X1AB. It can take 3 days.",
+        ),
+        (
+            "reversed_after_token",
+            {"debt_minor": 15000},
+            "Jua Power: M-PESA took back KES200 (RK7TQ2X1AB) after its code was sent. Meter 37000123457 now owes"
+            " KES150. Questions: 0800 123 456",
+        ),
+        (
+            "money_kept_limit",
+            {"limit_minor": 500_000},
+            "Jua Power: KES200 (RK7TQ2X1AB) kept for meter 37000123457: today's limit of 5000 is used up."
+            " Pay again tomorrow to use it. Want it back? *384*96# 5",
+        ),
+    ],
+)
+def test_notice_reads_as_in_the_journey(name: str, values: dict[str, object], text: str) -> None:
+    assert render_sms(name, LATE | values) == text
+
+
+@pytest.mark.parametrize("name", ["wrong_meter_case", "wrong_meter_held"])
+def test_wrong_meter_notice_always_names_meter_and_case(name: str) -> None:
+    text = render_sms(name, {key: LONGEST[key] for key in LONGEST if key != "digits"})
+    assert "meter ..45676 " in text
+    assert text.endswith("Case H1234567")
 
 
 @pytest.mark.parametrize("name", TEMPLATE_NAMES)
@@ -212,10 +353,10 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-@pytest.mark.parametrize("name", ["token", "unknown_account", "no_code_found"])
+@pytest.mark.parametrize("name", ["token", "unknown_account", "no_code_found", "claim_ask"])
 def test_render_sms_hostile_names_leave_one_code_and_no_error(name: str, hostile: str) -> None:
     values = LONGEST if name == "token" else {key: LONGEST[key] for key in LONGEST if key != "digits"}
-    text = render_sms(name, values | {"brand": hostile, "account": hostile, "days": 90})
+    text = render_sms(name, values | {"brand": hostile, "account": hostile, "owner": hostile[:60], "days": 90})
     assert septets(text) <= 160
     check_only_one_code(text)
     assert text.count(CODE) == (1 if name == "token" else 0)

@@ -1,0 +1,28 @@
+"""Celery's entry to pulls. They do nothing where no provider is set to be pulled."""
+
+from datetime import timedelta
+
+from celery import shared_task
+
+from gateway import clock
+from gateway.payments.registry import list_pulled_providers
+from gateway.queues import Queue
+from gateway.reconciliation import pulling
+
+NEWEST, ALL = timedelta(hours=2), timedelta(hours=48)
+_ACTOR = "system:reconciliation"
+
+
+@shared_task(queue=Queue.PAYMENTS)
+def pull_newest() -> None:
+    """The last two hours: what a lost callback would have told."""
+    for provider in list_pulled_providers():
+        ends_at = clock.now()
+        pulling.pull(provider=provider, starts_at=ends_at - NEWEST, ends_at=ends_at, actor=_ACTOR, clock=clock.now)
+
+
+@shared_task(queue=Queue.PAYMENTS)
+def pull_all() -> None:
+    """As far back as a provider's list goes."""
+    for provider in list_pulled_providers():
+        pulling.pull_all(provider=provider, span=ALL, actor=_ACTOR, clock=clock.now)
