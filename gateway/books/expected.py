@@ -66,7 +66,7 @@ def done_lines(refund: Refund) -> Lines:
 
 def charge_lines(line: StatementLine) -> Lines:
     """What the provider took for its work, or gave back of it."""
-    return {(PROVIDER_FEES, None): -line.amount_minor, (provider_float(line.provider), None): line.amount_minor}
+    return {(PROVIDER_FEES, None): line.amount_minor, (provider_float(line.provider), None): -line.amount_minor}
 
 
 def _parts(vend: Vend, meter_id: int | None) -> Lines:

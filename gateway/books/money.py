@@ -172,14 +172,21 @@ def _old_meter(story: _Story, moved: Entry | None) -> int | None:
 
 def _right_reversal(story: _Story, entry: Entry) -> Lines:
     """From where it was taken is what the entry says, as far as those places may bear it."""
-    amount = story.reversal.amount_minor if story.reversal else 0
-    payment = story.payment
+    payment, amount = story.payment, 0
+    if story.reversal:
+        amount = story.reversal.amount_minor - sum(refund.amount_minor for refund in _done_by(story))
     borne = {
         (account, meter): sum_
         for (account, meter), sum_ in entry.lines.items()
         if account in _TAKEN_FROM and sum_ > 0 and meter in (None, payment.meter_id)
     }
     return borne | {(provider_float(payment.provider), None): -amount}
+
+
+def _done_by(story: _Story) -> list[Refund]:
+    """The refunds of ours that the provider's reversal made unnecessary: they bear their part of it."""
+    receipts = {story.reversal.receipt or story.payment.receipt} if story.reversal else set()
+    return [refund for refund in story.refunds if refund.payout_receipt in receipts]
 
 
 def find_unbooked_endings() -> Iterator[str]:

@@ -49,9 +49,16 @@ def find_wrong_totals() -> Iterator[str]:
 
 
 def _gone() -> _Sums:
-    paid_back = _by_currency(Refund.objects.filter(state=RefundState.DONE), F("amount_minor"))
-    taken = _by_currency(Reversal.objects.filter(applied_at__isnull=False).exclude(outcome="refund"), F("amount_minor"))
-    return {currency: paid_back.get(currency, 0) + taken.get(currency, 0) for currency in {*paid_back, *taken}}
+    """What was paid back, and what providers took: a refund that a taking made unnecessary counts once."""
+    sums = _by_currency(Refund.objects.filter(state=RefundState.DONE), F("amount_minor"))
+    taken = Reversal.objects.filter(applied_at__isnull=False).exclude(outcome="refund")
+    for reversal in taken.prefetch_related("payment__refunds").iterator(chunk_size=500):
+        payment = reversal.payment
+        receipt = reversal.receipt or reversal.payment_receipt
+        done = payment.refunds.all() if payment else []
+        left = reversal.amount_minor - sum(r.amount_minor for r in done if r.payout_receipt == receipt)
+        sums[reversal.currency] = sums.get(reversal.currency, 0) + left
+    return sums
 
 
 def _held(account: str) -> _Sums:

@@ -9,7 +9,7 @@ from gateway.fulfilment.services import AUTHORITY_KINDS
 from vending.vends.models import Vend
 from vending.vends.queries import list_vend_ids_of, list_vends_with_tokens
 
-SUSPENSE, WRONG_METER = "suspense", "wrong_meter"
+SUSPENSE = "suspense"
 
 
 def count_tries(phone_sha256: str, *, since: datetime) -> int:

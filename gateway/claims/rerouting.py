@@ -9,8 +9,9 @@ from fleet.meters.models import Meter
 from gateway.claims.letters import queue_case_notice
 from gateway.claims.moving import open_claim
 from gateway.claims.outcomes import ClaimOutcome, ClaimWord
-from gateway.claims.queries import WRONG_METER, find_open_claim, find_sale
+from gateway.claims.queries import find_open_claim, find_sale
 from gateway.http.phones import msisdn_sha256
+from gateway.payments.doubts import WRONG_METER
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.services import freeze_payment
@@ -73,6 +74,8 @@ def _stop(payment: Payment, actor: str, now: datetime) -> ClaimWord:
         return ClaimWord.FOR_STAFF
     # Asked of the row under its lock: the code may have been made since it was read.
     if hold_vend(vend_id=vend.pk, reason=WRONG_METER, actor=actor, now=now):
+        # Else whatever lets frozen sales go on would find nothing frozen about this one.
+        freeze_payment(payment_id=payment.pk, reason=WRONG_METER, actor=actor, now=now)
         return ClaimWord.STOPPED
     vend.refresh_from_db(fields=["state"])
     return ClaimWord.ALREADY_SENT if vend.state == VendState.ISSUED else ClaimWord.STOPPED

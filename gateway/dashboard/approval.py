@@ -10,8 +10,9 @@ from fleet.approvals.services import LONGEST_REASON
 from gateway.dashboard import words
 from gateway.dashboard.approval_rows import Which, list_approval_rows
 from gateway.dashboard.layout import operators_only, read_clock, show
-from gateway.dashboard.terms_words import find_site, read_tariff
+from gateway.dashboard.terms_words import read_tariff
 from gateway.dashboard.words import PageClock
+from vending.tariffs.queries import list_versions
 from vending.vends.previewing import Side, TariffPreview, preview_tariff
 
 
@@ -57,11 +58,9 @@ def approval(request: HttpRequest, approval_id: int) -> HttpResponse:
 def find_effect(clock: PageClock, approval_id: int) -> Effect | None:
     """None for a site without sales to play again, or terms that cannot be read."""
     found = get_approval(approval_id)
-    site = find_site(found.subject) if found else None
     facts = read_tariff(found.terms) if found else None
-    if site is None or facts is None:
-        return None
-    return _effect_of(preview_tariff(site=site, facts=facts, now=clock.now))
+    sites = [version.site for version in list_versions() if found and found.subject == f"site:{version.site_id}"]
+    return None if facts is None or not sites else _effect_of(preview_tariff(site=sites[0], facts=facts, now=clock.now))
 
 
 def _effect_of(preview: TariffPreview) -> Effect:

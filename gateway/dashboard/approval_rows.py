@@ -27,7 +27,8 @@ class Which:
 class ApprovalRow:
     """`is_mine` says that the reader proposed it, and cannot decide it; `expires` is empty once it is decided.
 
-    A tariff is decided on a page of its own, where its effect stands.
+    A tariff is decided on a page of its own, where its effect stands. `payment_id` is set where the
+    terms name a payment.
     """
 
     id: int
@@ -48,6 +49,7 @@ class ApprovalRow:
     lines: list[TermLine]
     is_mine: bool
     is_tariff: bool
+    payment_id: object
 
 
 def list_approval_rows(clock: PageClock, which: Which, *, operator_id: int | None) -> list[ApprovalRow]:
@@ -78,6 +80,7 @@ def list_approval_rows(clock: PageClock, which: Which, *, operator_id: int | Non
             lines=list_terms(row.kind, row.subject, row.terms, clock.zone),
             is_mine=operator_id is not None and row.maker_id == operator_id,
             is_tariff=row.kind == Kind.TARIFF_PUBLISH,
+            payment_id=row.terms.get("payment_id"),
         )
         for row in found
     ]

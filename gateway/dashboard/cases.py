@@ -62,9 +62,7 @@ def cases(request: HttpRequest) -> HttpResponse:
     return show(request, "cases", context, clock=clock)
 
 
-def list_case_rows(
-    clock: PageClock, *, operator_id: int | None, about: Collection[str] | None = None
-) -> list[CaseRow]:
+def list_case_rows(clock: PageClock, *, operator_id: int | None, about: Collection[str] | None = None) -> list[CaseRow]:
     """The open cases, one more than are shown if there are that many; or those about these rows alone."""
     limit = SHOWN + 1 if about is None else MOST_READ
     return [

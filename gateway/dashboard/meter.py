@@ -12,7 +12,7 @@ from gateway.dashboard import words
 from gateway.dashboard.approval_rows import ApprovalRow, Which, list_approval_rows
 from gateway.dashboard.cases import CaseRow, list_case_rows
 from gateway.dashboard.layout import operators_only, read_clock, show
-from gateway.dashboard.queries import SaleRow, list_sale_rows_of_meter
+from gateway.dashboard.queries import SaleRow, list_sale_rows
 from gateway.dashboard.words import PageClock
 from vending.ledger.queries import get_wallet
 
@@ -57,7 +57,7 @@ def get_meter_page(clock: PageClock, meter_id: int, *, operator_id: int | None) 
         customer=found.customer.name if found.customer else "",
         customer_class=found.customer_class,
         wallet=words.money(get_wallet(meter_id), found.site.currency),
-        sales=list_sale_rows_of_meter(clock, meter_id, limit=SALES_SHOWN),
+        sales=list_sale_rows(clock, limit=SALES_SHOWN, meter_id=meter_id),
         cases=list_case_rows(clock, operator_id=operator_id, about={subject}),
         approvals=list_approval_rows(clock, Which(subjects=[subject]), operator_id=operator_id),
     )

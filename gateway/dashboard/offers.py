@@ -10,6 +10,7 @@ from fleet.approvals.queries import list_of_subject
 from gateway.dashboard import words
 from gateway.desk.kinds import Kind
 from gateway.desk.queries import is_moved
+from gateway.payments.doubts import WRONG_METER
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.queries import get_payment
 from gateway.refunds.queries import check_can_refund_whole, check_not_in_doubt, find_sale_of, sum_refunded
@@ -24,7 +25,7 @@ _WITHOUT_METER = (PaymentState.CONFIRMED, PaymentState.SUSPENSE)
 
 @dataclass(frozen=True)
 class Offer:
-    """A form: `act` is its name on the wire. `waiting_id` is the same proposal that waits already, instead of a form."""
+    """A form: `act` is its name on the wire. `waiting_id` is the same proposal that waits already, in place of it."""
 
     act: str
     title: str
@@ -45,6 +46,7 @@ class _Facts:
     amount_minor: int
     currency: str
     is_stopped: bool
+    is_wrong_meter: bool
     is_movable: bool
     is_refundable: bool
     spare_minor: int
@@ -78,6 +80,7 @@ def _facts_of(payment_id: int) -> tuple[_Facts | None, int | None]:
         amount_minor=payment.amount_minor,
         currency=payment.currency,
         is_stopped=bool(payment.frozen_reason) or payment.must_verify,
+        is_wrong_meter=payment.frozen_reason == WRONG_METER,
         is_movable=is_booked and not is_code_out and has_money and not is_moved(payment_id),
         is_refundable=_passes(lambda: check_can_refund_whole(payment)),
         spare_minor=min(wallet, payment.amount_minor - sum_refunded(payment_id)) if is_booked else 0,
@@ -129,7 +132,9 @@ def _doubting(facts: _Facts) -> Iterator[Offer]:
     if not facts.is_stopped:
         return
     meaning = "The money is good: it goes on as if nobody had doubted it."
+    if facts.is_wrong_meter:
+        meaning = "The customer's word is not taken: the money is for the meter that it was paid for."
     yield Offer(Kind.PAYMENT_RELEASE, "Release it", meaning, "Propose the release")
-    if facts.state == PaymentState.CONFIRMED:
+    if facts.state == PaymentState.CONFIRMED and not facts.is_wrong_meter:
         meaning = "This money never came: nothing is sold of it, and nothing goes back."
         yield Offer(Kind.PAYMENT_DECLINE, "Decline the claim", meaning, "Propose to decline it")

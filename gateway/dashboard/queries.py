@@ -11,7 +11,7 @@ from gateway.fulfilment.services import AUTHORITY_KINDS
 from gateway.http.phones import mask
 from gateway.payments.queries import list_newest_payments, list_payments
 from gateway.sms.queries import list_newest_messages
-from vending.vends.queries import list_newest_vends, list_vend_ids_of
+from vending.vends.queries import list_last_vends, list_newest_vends, list_vend_ids_of
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,14 @@ def list_payment_rows(clock: PageClock, *, before_id: int | None, limit: int) ->
     ]
 
 
-def list_sale_rows(clock: PageClock, *, before_id: int | None, limit: int) -> list[SaleRow]:
-    return _sale_rows(clock, [vend.pk for vend in list_newest_vends(before_id=before_id, limit=limit)])
-
-
- = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
+def list_sale_rows(
+    clock: PageClock, *, before_id: int | None = None, limit: int, meter_id: int | None = None
+) -> list[SaleRow]:
+    """Of all meters, or of this one; there without those that were cancelled."""
+    vends = (
+        list_newest_vends(before_id=before_id, limit=limit) if meter_id is None else list_last_vends(meter_id, limit)
+    )
+    paid = list_money_facts([(vend.authority.kind, vend.authority.reference) for vend in vends])
     return [
         SaleRow(
             id=vend.pk,

@@ -15,14 +15,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
+from fleet.approvals.services import LONGEST_REASON
 from gateway.clock import now
 from gateway.dashboard import words
+from gateway.dashboard.approval_rows import ApprovalRow, Which, list_approval_rows
+from gateway.dashboard.cases import CaseRow, list_case_rows
 from gateway.dashboard.layout import operators_only, read_clock, show
-from gateway.dashboard.payment import list_provider_events
+from gateway.dashboard.payment_events import list_provider_events
 from gateway.dashboard.timeline import Event, Subject, list_events
 from gateway.dashboard.words import Moment, PageClock, State
 from gateway.fulfilment.resending import resend_codes
-from gateway.fulfilment.services import AUTHORITY_KIND
+from gateway.fulfilment.services import AUTHORITY_KINDS
 from gateway.http.phones import mask
 from gateway.payments.queries import get_payment
 from gateway.relay import wake
@@ -81,6 +84,7 @@ class SalePage:
     age: str
     next_try: str
     meter: str
+    meter_id: int
     customer: str
     site: str
     funded_at: Moment
@@ -91,6 +95,14 @@ class SalePage:
     paid_by: PaidBy | None
     texts: list[Text]
     events: list[Event]
+    is_held: bool
+    cases: list[CaseRow]
+    approvals: list[ApprovalRow]
+
+    @property
+    def is_cancellable(self) -> bool:
+        """Held, and nobody has proposed to cancel it."""
+        return self.is_held and not any(row.is_waiting for row in self.approvals)
 
     @property
     def choices(self) -> list[Text]:
@@ -102,23 +114,24 @@ class SalePage:
 @require_safe
 def sale(request: HttpRequest, vend_id: int) -> HttpResponse:
     clock = read_clock()
-    found = get_sale_page(clock, vend_id)
+    found = get_sale_page(clock, vend_id, operator_id=request.user.pk)
     if found is None:
         raise Http404("no such sale")
-    context = {"sale": found, "form_id": secrets.token_urlsafe(18)}
+    context = {"sale": found, "form_id": secrets.token_urlsafe(18), "longest_reason": LONGEST_REASON}
     return show(request, "sale", context, clock=clock, nav="sales")
 
 
-def get_sale_page(clock: PageClock, vend_id: int) -> SalePage | None:
+def get_sale_page(clock: PageClock, vend_id: int, *, operator_id: int | None) -> SalePage | None:
     vend = get_vend(vend_id)
     if vend is None:
         return None
     zone = vend.meter.site.timezone
     is_issued, is_over = vend.state == VendState.ISSUED, vend.state in (VendState.ISSUED, VendState.CANCELLED)
-    payment_id = int(vend.authority.reference) if vend.authority.kind == AUTHORITY_KIND else None
+    payment_id = int(vend.authority.reference) if vend.authority.kind in AUTHORITY_KINDS else None
     paid_by = _get_paid_by(payment_id) if payment_id else None
     waits_since = (paid_by.confirmed_at if paid_by else None) or vend.funded_at
     texts = _list_texts(clock, vend_id, zone)
+    approvals = list_approval_rows(clock, Which(subjects=[f"vend:{vend_id}"]), operator_id=operator_id)
     return SalePage(
         id=vend.pk,
         state=words.vend_state(vend.state),
@@ -126,22 +139,35 @@ def get_sale_page(clock: PageClock, vend_id: int) -> SalePage | None:
         age="" if is_over else clock.age(waits_since),
         next_try="" if is_over else words.next_try(clock, vend.next_try_at, vend.leased_until),
         meter=vend.meter.drn,
+        meter_id=vend.meter_id,
         customer=vend.meter.customer.name if vend.meter.customer else "",
         site=vend.meter.site.name,
         funded_at=clock.moment(vend.funded_at, zone),
-        units=words.units(vend.energy_kwh_tenths),
+        units=words.units(vend.energy_kwh_tenths)
+        + (f", {words.units(vend.free_kwh_tenths)} of it free" if vend.free_kwh_tenths else ""),
         code=group_digits(vend.authority.token.digits) if is_issued else "",
         money_in=_lines(vend.currency, ("Paid", vend.paid_minor), ("From the wallet", vend.wallet_used_minor)),
         money_out=_lines(
             vend.currency,
             ("Energy, net", vend.net_minor),
             ("VAT", vend.vat_minor),
+            *([("Levies", vend.levies_minor)] if vend.levies_minor else []),
             ("Fixed fee", vend.fee_minor),
             ("Kept in the wallet", vend.kept_minor),
         ),
         paid_by=paid_by,
         texts=texts,
-        events=_list_events(clock, vend_id, payment_id, texts, zone, vend.currency),
+        is_held=vend.state == VendState.HELD,
+        cases=list_case_rows(clock, operator_id=operator_id, about={f"vend:{vend_id}"}),
+        approvals=approvals,
+        events=_list_events(
+            clock,
+            [f"vend:{vend_id}", *(f"approval:{row.id}" for row in approvals)],
+            payment_id,
+            texts,
+            zone,
+            vend.currency,
+        ),
     )
 
 
@@ -182,9 +208,12 @@ def _list_texts(clock: PageClock, vend_id: int, zone: str) -> list[Text]:
 
 
 def _list_events(
-    clock: PageClock, vend_id: int, payment_id: int | None, texts: Sequence[Text], zone: str, currency: str
+    clock: PageClock, names: Sequence[str], payment_id: int | None, texts: Sequence[Text], zone: str, currency: str
 ) -> list[Event]:
-    subjects = [Subject(f"vend:{vend_id}"), *(Subject(f"message:{text.id}", f"to {text.phone}") for text in texts)]
+    subjects = [
+        *(Subject(name) for name in names),
+        *(Subject(f"message:{text.id}", f"to {text.phone}") for text in texts),
+    ]
     also: list[Event] = []
     if payment_id:
         subjects.append(Subject(f"payment:{payment_id}"))

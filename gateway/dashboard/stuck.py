@@ -68,7 +68,9 @@ def stuck(request: HttpRequest) -> HttpResponse:
 
 
 def list_sections(clock: PageClock) -> list[Section]:
-    money = list_money(clock)
+    money, claims = list_money(clock), list_claim_rows(clock)
+    claimed = {row.url for row in claims}
+    doubted = [row for row in money.doubted if row.url not in claimed]
     return [
         _section(
             "no-code",
@@ -79,8 +81,8 @@ def list_sections(clock: PageClock) -> list[Section]:
         _section(
             "not-believed",
             "Paid, not yet believed",
-            "The provider is to be asked, or its word is against it. Nothing is sold of it meanwhile.",
-            [*money.doubted, *list_spent_doubt_rows(clock, money.doubted_ids)],
+            "The provider is to be asked, its word is against it, or a person stopped it. It buys nothing meanwhile.",
+            [*doubted, *list_spent_doubt_rows(clock, money.doubted_ids)],
         ),
         _section(
             "no-meter",
@@ -104,7 +106,7 @@ def list_sections(clock: PageClock) -> list[Section]:
             "wrong-meter",
             "Wrong meter claims",
             "The payer says that it was the wrong meter. A person moves the money, or closes the case with a reason.",
-            list_claim_rows(clock),
+            claims,
         ),
         _section(
             "double-pay",

@@ -5,12 +5,12 @@ from django.urls import reverse
 
 from fleet.approvals.queries import list_waiting
 from fleet.cases.queries import list_open_cases
-from gateway.claims.queries import WRONG_METER
+from gateway.payments.doubts import WRONG_METER
 from gateway.dashboard import words
 from gateway.dashboard.cases import MOST_READ, about_words
 from gateway.dashboard.stuck_rows import SHOWN, StuckRow, due_at, make_row
 from gateway.dashboard.words import BAD, BUSY, PageClock, State
-from gateway.payments.doubts import DOUBTS
+from gateway.payments.doubts import DOUBTS, WRONG_METER
 from gateway.payments.queries import find_double_pays, list_payments
 from gateway.refunds.lifecycle import RefundState
 from gateway.refunds.queries import list_open_refunds

@@ -63,7 +63,9 @@ class Money:
 
 def list_money(clock: PageClock) -> Money:
     """Money that is here and has bought nothing, from the partial index of what waits."""
-    due, doubted, no_meter = [], {}, []
+    due: list[StuckRow] = []
+    no_meter: list[StuckRow] = []
+    doubted: dict[int, StuckRow] = {}
     states = (PaymentState.CONFIRMED, PaymentState.SUSPENSE)
     for payment in [row for state in states for row in list_payments_in([state], limit=MOST_READ)]:
         is_doubted = payment.must_verify or bool(payment.frozen_reason)

@@ -1,6 +1,7 @@
 """The terms of a proposal in words: every one of them, so that a second person agrees to exactly what is done.
 
-A new term is shown by its name and value until it has words here. Tariffs have their own (`vending.tariffs.describing`).
+A new term is shown by its name and value until it has words here. Tariffs have their own
+(`vending.tariffs.describing`).
 """
 
 from collections.abc import Callable, Mapping
@@ -77,17 +78,11 @@ def read_tariff(terms: Terms) -> TariffFacts | None:
         return None
 
 
-def find_site(subject: str) -> Site | None:
-    """The site that a tariff is for, if it has prices already."""
-    site_id = subject.rpartition(":")[2]
-    return next((tariff.site for tariff in list_versions() if str(tariff.site_id) == site_id), None)
-
-
 def _list_tariff_terms(subject: str, terms: Terms, timezone: str) -> list[TermLine]:
     facts = read_tariff(terms)
     if facts is None:
         return [TermLine(name, str(value)) for name, value in terms.items()]
-    site = find_site(subject)
+    site = next((tariff.site for tariff in list_versions() if subject == f"site:{tariff.site_id}"), None)
     lines = [TermLine("", headline_of(facts, site.timezone if site else timezone))]
     lines += [TermLine("", line) for line in details_of(facts)]
     return [TermLine("Site", site.name), *lines] if site else lines

@@ -19,7 +19,41 @@ _ACTS = {
     "payment.unknown": "Result unknown",
     "payment.postponed": "Booking failed, to be tried again",
     "payment.contradicted": "Reported again with another amount",
+    "payment.assigned": "Given a meter",
+    "payment.assigned_alone": "Given a meter by one person",
+    "payment.moved": "Moved to another meter",
+    "payment.believed": "The provider stands for it",
+    "payment.frozen": "Stopped",
+    "payment.released": "Released",
+    "payment.refund_pending": "Money on its way back",
+    "payment.refunded": "Money went back",
+    "payment.reversed": "Taken back",
+    "inquiry.asked": "Provider asked",
+    "inquiry.answered": "Provider answered",
+    "inquiry.lost": "No answer",
+    "refund.approved": "Refund booked",
+    "refund.waiting": "Refund to be asked for",
+    "refund.asked": "Refund asked of the provider",
+    "refund.by_hand": "Refund to be paid out by hand",
+    "refund.done": "Refund paid back",
+    "refund.paid_out": "Payout entered",
+    "reversal.noted": "The provider took it back",
+    "reversal.applied": "Taking back is booked",
+    "reversal.contradicted": "Taken back, told with another amount",
+    "claim.opened": "The customer named another meter",
+    "claim.accepted": "The customer's word was taken",
+    "claim.refused": "The customer's word was not taken",
+    "claim.expired": "Nobody answered the question",
+    "approval.asked": "Proposed",
+    "approval.approved": "Approved by a second person",
+    "approval.refused": "Refused by a second person",
+    "approval.withdrawn": "Withdrawn",
+    "approval.expired": "Nobody decided in time",
+    "case.opened": "Case opened",
+    "case.taken": "Case taken",
     "vend.funded": "Sale made",
+    "vend.released": "Released",
+    "vend.cancelled": "Cancelled, money in the wallet",
     "vend.issued": "Code made and checked",
     "vend.held": "Held",
     "message.queued": "SMS queued",
@@ -102,9 +136,11 @@ def _detail(act: str, details: Mapping[str, object], currency: str) -> str:
         elif name.endswith("_minor") and isinstance(value, int):
             said.append(words.money(value, currency))
         elif name == "kind":
-            said.append(words.message_kind(str(value)))
-        elif name == "reason":
+            said.append(words.act(words.message_kind(str(value)) if act.startswith("message.") else str(value)))
+        elif name in ("reason", "frozen_reason"):
             said.append(words.reason(str(value)))
+        elif name in ("answer", "outcome", "receipt", "result_code") and value:
+            said.append(str(value))
         elif name == "why" and not act.endswith(f".{value}"):
             said.append(_WHYS.get(str(value), str(value)))
-    return ", ".join(said)
+    return ", ".join(part for part in said if part)

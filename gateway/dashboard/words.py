@@ -5,7 +5,6 @@ Pages show at most the last three digits of a phone, also where a payer typed a 
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -256,8 +255,7 @@ def approval_state(state: str) -> State:
 
 def act(kind: str) -> str:
     """What an approval is of: `give a payment back`."""
-    labels: Mapping[str, str] = ACT_LABELS
-    return labels.get(kind, kind)
+    return next((label for known, label in ACT_LABELS.items() if known == kind), kind)
 
 
 def reason(code: str) -> str:

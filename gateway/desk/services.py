@@ -15,6 +15,7 @@ from fleet.approvals import services as approvals
 from fleet.approvals.models import Approval
 from fleet.audit.services import Act, record
 from fleet.meters.locks import lock_meters
+from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import DeskAct, DeskTools, Order, Rows, existing_payment
 from gateway.desk.acts.table import ACTS
 from gateway.desk.errors import KindUnknown, SecondPersonNeeded, TermsOutdated
@@ -103,6 +104,7 @@ def assign_alone(*, payment_id: int, meter_id: int, operator_id: int, actor: str
         ACTS[Kind.PAYMENT_ASSIGN].terms(payment_id, {"meter_id": meter_id}, now)
     is_new = assign_meter(payment_id=payment_id, meter_id=meter_id, actor=actor, now=now)
     if is_new:
+        answer_claim(payment_id=payment_id, is_accepted=True, actor=actor, now=now)
         details = {"operator_id": operator_id, "meter_id": meter_id}
         record(actor=actor, acts=[Act("payment.assigned_alone", f"payment:{payment_id}", details)], now=now)
     return is_new

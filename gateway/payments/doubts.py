@@ -19,6 +19,8 @@ NOT_CONFIRMED = "not_confirmed"
 AMOUNT_DIFFERS = "amount_differs"
 NOT_IN_STATEMENT = "not_in_statement"
 PAID_WITHOUT_RECEIPT = "paid_without_receipt"
+# The money is there: a customer says that it is for another meter.
+WRONG_METER = "wrong_meter"
 DOUBTS = frozenset({NOT_CONFIRMED, AMOUNT_DIFFERS, NOT_IN_STATEMENT})
 # Until then money waits for a person, or for the other road by which it is told.
 CASE_DUE = {

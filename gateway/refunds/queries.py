@@ -3,6 +3,7 @@
 from django.db.models import Sum
 
 from gateway.fulfilment.services import AUTHORITY_KINDS
+from gateway.payments.doubts import WRONG_METER
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.refunds.errors import PaymentInDoubt, PaymentNotRefundable, RefundOverPayment, WalletHoldsLess
@@ -66,8 +67,8 @@ def is_whole(refund: Refund, payment: Payment) -> bool:
 
 
 def check_not_in_doubt(payment: Payment) -> None:
-    """Raise `PaymentInDoubt` for money that may not be there."""
-    if payment.frozen_reason or payment.must_verify:
+    """Raise `PaymentInDoubt` for money that may not be there. What is stopped for the wrong meter is there."""
+    if payment.must_verify or payment.frozen_reason not in ("", WRONG_METER):
         raise PaymentInDoubt("the payment is frozen, or has to be verified first")
     if payment.receipt and find_reversal(payment.provider, payment.receipt):
         raise PaymentInDoubt("the provider took this payment back")

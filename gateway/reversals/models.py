@@ -7,7 +7,7 @@ class Reversal(models.Model):
     """Known by the receipt of the payment that was taken back, once: it may be told before the payment itself.
 
     `applied_at` is empty until its payment is here and the books say so; `outcome` is what it met ("wallet", "token",
-    "suspense", "refund": the end of a refund of ours).
+    "suspense", "refund": the end of a refund of ours, "twice": it had gone back before).
     """
 
     provider = models.CharField(max_length=32)

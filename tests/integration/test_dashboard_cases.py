@@ -14,7 +14,7 @@ from fleet.cases.models import Case
 from fleet.cases.services import open_case
 from fleet.operators.models import Operator
 from fleet.operators.services import set_operator
-from gateway.dashboard import cases, keys, layout
+from gateway.dashboard import cases, forms, keys, layout
 from tests.support.rows import rows_of
 from tests.support.world import ACTOR, NOW, World, load_key
 from vending.keys.models import VendingKey
@@ -32,7 +32,7 @@ def operator(world: World) -> Operator:
 @pytest.fixture
 def desk(client: Client, operator: Operator, world: World, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A browser with a login, whose pages are as of `world.now`."""
-    for page in (layout, cases):
+    for page in (layout, forms):
         monkeypatch.setattr(page, "now", lambda: world.now)
     client.force_login(operator)
     return client
@@ -122,16 +122,18 @@ def test_case_is_taken_and_closed_by_its_owner(desk: Client, operator: Operator,
 def test_case_is_changed_by_no_bad_form(desk: Client) -> None:
     case = open_one()
     before = rows_of(Case)
-    refused = "Say in 1 to 200 characters what was found or done."
+    refused = "Say in 1 to 200 characters what was found or done. Nothing was changed (case_outcome_invalid)."
+    missing = "There is no such case. Nothing was changed (case_missing)."
     assert said(desk, f"cases/{case.pk}/close/")[-1] == refused
     assert said(desk, f"cases/{case.pk}/close/", outcome="x" * 201)[-1] == refused
-    assert said(desk, "cases/999/close/", outcome="x")[-1] == "There is no such case."
-    assert said(desk, "cases/999/take/")[-1] == "There is no such case."
+    assert said(desk, f"cases/{case.pk}/close/", outcome="\0\u200b \x1b")[-1] == refused
+    assert said(desk, "cases/999/close/", outcome="x")[-1] == missing
+    assert said(desk, "cases/999/take/")[-1] == missing
     for door in ("take", "close"):
         assert desk.get(f"/dashboard/cases/{case.pk}/{door}/").headers["Location"] == "/dashboard/cases/"
     assert rows_of(Case) == before
     said(desk, f"cases/{case.pk}/close/", outcome="done")
-    assert said(desk, f"cases/{case.pk}/take/")[-1] == "That case is closed already."
+    assert said(desk, f"cases/{case.pk}/take/")[-1] == "That case is closed already. Nothing was changed (case_closed)."
 
 
 def test_forms_without_the_pages_secret_are_refused(operator: Operator) -> None:
@@ -149,6 +151,25 @@ def test_outcome_is_escaped(desk: Client) -> None:
     case = open_one(meter=HOSTILE)
     said(desk, f"cases/{case.pk}/close/", outcome=HOSTILE)
     words_of(desk, "cases/")
+
+
+@pytest.mark.parametrize(
+    ("subject", "details", "url", "about"),
+    [
+        ("payment:12", {}, "/dashboard/payments/12/", "payment 12"),
+        ("vend:12", {"vend_id": 12}, "/dashboard/sales/12/", "sale 12"),
+        ("refund:3", {"payment_id": 12}, "/dashboard/payments/12/#refunds", "refund 3"),
+        ("refund:3", {"payment_id": "x"}, "", "refund 3"),
+        ("meter:7", {"meter": "37000123457"}, "/dashboard/meters/7/", "meter 37000123457"),
+        ("vending_key:1", {"supply_group": "201457/1/2"}, "/dashboard/keys/#201457-1-2", "vending key 201457/1/2"),
+        ("ussd_session:3", {}, "", "ussd session 3"),
+        ("installation", {}, "", "installation"),
+    ],
+)
+def test_case_leads_to_the_page_of_what_it_is_about(
+    subject: str, details: dict[str, object], url: str, about: str
+) -> None:
+    assert (cases.url_of(subject, details), cases.about_words(subject, details)) == (url, about)
 
 
 def test_long_list_of_cases_is_cut_and_says_so(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import Given, Order, Rows, Terms, existing_payment, facts_of, meter_for, number_in
 from gateway.payments.errors import PaymentNotInSuspense
 from gateway.payments.lifecycle import PaymentState
@@ -26,3 +27,4 @@ class Assign:
     def do(self, order: Order) -> None:
         meter_id = number_in(order.terms, "meter_id")
         assign_meter(payment_id=order.subject_id, meter_id=meter_id, actor=order.actor, now=order.now)
+        answer_claim(payment_id=order.subject_id, is_accepted=True, actor=order.actor, now=order.now)

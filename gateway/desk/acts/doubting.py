@@ -5,6 +5,7 @@ Given: nothing.
 from datetime import datetime
 
 from fleet.cases.services import close_cases
+from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import Given, Order, Rows, Terms, existing_payment, facts_of, numbers_in
 from gateway.desk.errors import PaymentNotStopped
 from gateway.payments.errors import PaymentNotDeclinable
@@ -55,6 +56,7 @@ class Release:
 
     def do(self, order: Order) -> None:
         """The money, and the sale that it may have become."""
+        answer_claim(payment_id=order.subject_id, is_accepted=False, actor=order.actor, now=order.now)
         release_payment(payment_id=order.subject_id, actor=order.actor, now=order.now)
         sale = find_sale_of(order.subject_id)
         if sale and sale.state == VendState.HELD:

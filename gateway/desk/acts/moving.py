@@ -10,6 +10,7 @@ from datetime import datetime
 from fleet.audit.services import Act, record
 from fleet.cases.services import close_cases
 from fleet.meters.locks import lock_meters
+from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import (
     Given,
     Order,
@@ -104,6 +105,7 @@ class Move:
         for vend_id in numbers_in(order.terms, "vend_id"):
             hold_vend(vend_id=vend_id, reason=order.reason, actor=order.actor, now=order.now)
             cancel_vend(vend_id=vend_id, actor=order.actor, now=order.now)
+        answer_claim(payment_id=order.subject_id, is_accepted=True, actor=order.actor, now=order.now)
         payment = lock_payments([order.subject_id])[0]
         payment.meter_id = meter_id
         payment.save(update_fields=["meter"])

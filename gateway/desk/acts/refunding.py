@@ -6,6 +6,7 @@
 from datetime import datetime
 
 from fleet.cases.services import close_cases
+from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import (
     Given,
     Order,
@@ -55,6 +56,7 @@ class RefundPayment:
 
     def do(self, order: Order) -> None:
         meter_id = next(iter(numbers_in(order.terms, "meter_id")), None)
+        answer_claim(payment_id=order.subject_id, is_accepted=False, actor=order.actor, now=order.now)
         _approve(order, order.subject_id, meter_id)
         subject = f"payment:{order.subject_id}"
         close_cases(subject=subject, outcome="the money goes back", actor=order.actor, now=order.now)
