@@ -37,6 +37,10 @@ ulimit -c 0
 if [ "$command" != manage ] && [ "$command ${1:-}" != "worker tokens" ]; then
     unset KEY_ENCRYPTION_KEY_FILE KEY_ENCRYPTION_KEY
 fi
+# The password that orders money back is for the worker of the payments queue, in the same way.
+if [ "$command" != manage ] && [ "$command ${1:-}" != "worker payments" ]; then
+    unset MPESA_INITIATOR_PASSWORD
+fi
 
 case "$command" in
 migrate)
@@ -60,7 +64,10 @@ worker)
     threads=4
     if [ "$1" = tokens ]; then
         threads=2
-        python manage.py check --deploy --tag tokeni >&2 # a key-encryption key that is none must show now, not at a sale
+    fi
+    if [ "$1" != messages ]; then
+        # A key-encryption key or a certificate that is none must show now, not at a sale or a refund.
+        python manage.py check --deploy --tag tokeni >&2
     fi
     exec celery --app gateway.celery worker \
         --queues "$1" --hostname "$1@%h" --pool threads --concurrency "$threads" \

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as Notice
 
 from gateway.payments.errors import PaymentSourceInvalid
+from gateway.payments.registry import can_use_certificate
 from gateway.payments.trust import SourceMode, parse_sources
 from vending.keys.errors import KeyEncryptionKeyMissing
 from vending.keys.key_encryption import read_key_encryption_keys
@@ -40,7 +41,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     ]
     if not settings.HOOK_SECRETS:
         problems.append(Error("HOOK_SECRETS is not set: no callback could come in", id="tokeni.E002"))
-    return problems + _problems_of_sources() + _problems_of_key_encryption_key()
+    return problems + _problems_of_sources() + _problems_of_questions() + _problems_of_key_encryption_key()
 
 
 def _problems_of_sources() -> list[CheckMessage]:
@@ -52,6 +53,19 @@ def _problems_of_sources() -> list[CheckMessage]:
     if settings.PAYMENT_SOURCE_MODE == SourceMode.ENFORCE and not sources:
         return [Notice("PAYMENT_SOURCES is empty: the provider is asked about every payment", id="tokeni.W003")]
     return []
+
+
+def _problems_of_questions() -> list[CheckMessage]:
+    """Nothing of the initiator's password, nor of a certificate that is not named: they are given to one process."""
+    problems: list[CheckMessage] = []
+    if settings.MPESA_CERTIFICATE_FILE and not can_use_certificate():
+        text = "MPESA_CERTIFICATE_FILE cannot be used: no status and no reversal can be asked for"
+        problems.append(Notice(text, id="tokeni.W004"))
+    must_ask = settings.PAYMENT_SOURCE_MODE == SourceMode.ENFORCE or settings.PAYMENT_VERIFY_ABOVE > 0
+    if must_ask and not settings.MPESA_INITIATOR_NAME:
+        text = "MPESA_INITIATOR_NAME is not set: a payment that has to be verified waits for a list or a person"
+        problems.append(Notice(text, id="tokeni.W005"))
+    return problems
 
 
 def _problems_of_key_encryption_key() -> list[CheckMessage]:

@@ -33,6 +33,12 @@ class ApprovalNotByMaker(DomainError):
     code = "approval_not_by_maker"
 
 
+class ApprovalPersonInactive(DomainError):
+    """This person's login is closed: they neither ask for an act nor decide one."""
+
+    code = "approval_person_inactive"
+
+
 class ApprovalDecided(DomainError):
     """The approval was decided, taken back or left to expire before."""
 

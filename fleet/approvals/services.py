@@ -14,6 +14,7 @@ from fleet.approvals.errors import (
     ApprovalDecided,
     ApprovalExpired,
     ApprovalNotByMaker,
+    ApprovalPersonInactive,
     ApprovalReasonInvalid,
     ApprovalWaiting,
 )
@@ -21,6 +22,7 @@ from fleet.approvals.lifecycle import APPROVAL, ApprovalState
 from fleet.approvals.locks import lock_approval, lock_late_approval_of, lock_late_approvals
 from fleet.approvals.models import Approval
 from fleet.audit.services import Act, record
+from fleet.operators.models import Operator
 
 LONGEST_REASON = 200
 
@@ -39,10 +41,11 @@ def ask(
 ) -> Approval:
     """An act that waits for a second person, with the exact terms that the checker will agree to.
 
-    Raises `ApprovalWaiting` while the same act on the same row waits (one that is over expires now), and
-    `ApprovalReasonInvalid` for a reason that is empty or over 200 characters.
+    Raises `ApprovalWaiting` while the same act on the same row waits (one that is over expires now),
+    `ApprovalReasonInvalid` for a reason that is empty or over 200 characters, and `ApprovalPersonInactive`.
     """
     reason = _checked(reason)
+    _check_active(maker_id)
     if late := lock_late_approval_of(kind=kind, subject=subject, now=now):
         _move(late, ApprovalState.EXPIRED, actor, now)
     approval = Approval(
@@ -76,8 +79,8 @@ def decide(
 ) -> Approval:
     """Another person's yes or no. The row stays locked until the caller's transaction ends: of two, one wins.
 
-    A refusal says why. Raises `ApprovalMissing`, `ApprovalDecided`, `ApprovalExpired`, `ApprovalByMaker` and
-    `ApprovalReasonInvalid`.
+    A refusal says why. Raises `ApprovalMissing`, `ApprovalDecided`, `ApprovalExpired`, `ApprovalByMaker`,
+    `ApprovalPersonInactive` and `ApprovalReasonInvalid`.
     """
     answer = " ".join(answer.split()) if is_approved and not answer.strip() else _checked(answer)
     approval = lock_approval(approval_id)
@@ -86,6 +89,7 @@ def decide(
         raise ApprovalExpired("the time to decide is over")
     if approval.maker_id == checker_id:
         raise ApprovalByMaker("who asked for it cannot decide it")
+    _check_active(checker_id)
     approval.checker_id, approval.answer = checker_id, answer
     _move(approval, ApprovalState.APPROVED if is_approved else ApprovalState.REFUSED, actor, now)
     return approval
@@ -116,6 +120,12 @@ def _checked(reason: str) -> str:
     if not 0 < len(reason) <= LONGEST_REASON:
         raise ApprovalReasonInvalid(f"a reason has 1 to {LONGEST_REASON} characters", field="reason")
     return reason
+
+
+def _check_active(operator_id: int) -> None:
+    """Who may not log in any more does not act by what is still open on a screen."""
+    if Operator.objects.filter(pk=operator_id, is_active=False).exists():
+        raise ApprovalPersonInactive("this person's login is closed")
 
 
 def _check_waits(approval: Approval) -> None:

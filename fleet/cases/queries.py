@@ -37,3 +37,8 @@ def count_open_cases(now: datetime) -> CaseCounts:
 def list_open_subjects(reason: str) -> set[str]:
     """What the open cases of a reason are about."""
     return set(Case.objects.filter(reason=reason, closed_at=None).values_list("subject", flat=True))
+
+
+def has_case(reason: str, subject: str) -> bool:
+    """Whether a person was called for this, be it open or closed by now."""
+    return Case.objects.filter(reason=reason, subject=subject).exists()

@@ -17,8 +17,8 @@ from vending.kernel.money import digits_of, format_energy
 Json = dict[str, object]
 State = TypeVar("State", bound=StrEnum)
 
-# A phone as people type it, plus, blanks and all; a DRN of eleven or thirteen digits is none.
-_DIGIT_RUN = re.compile(r"\+?\d[\d -]{6,18}\d")
+# A phone as people type it, plus, blanks, dots and all; a DRN of eleven or thirteen digits is none.
+_DIGIT_RUN = re.compile(r"\+?\(?\d[\d ()./-]{6,38}\d")
 _DRN_DIGITS = (11, 13)
 
 

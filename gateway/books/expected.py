@@ -8,10 +8,12 @@ from gateway.books.rows import Lines
 from gateway.payments.models import Payment
 from gateway.reconciliation.models import StatementLine
 from gateway.refunds.models import Refund
+from gateway.reversals.models import Reversal
 from vending.ledger.accounts import (
     ENERGY_REVENUE,
     FIXED_FEE_REVENUE,
     PROVIDER_FEES,
+    RECEIVABLE,
     REFUNDS,
     SUSPENSE,
     VAT,
@@ -19,15 +21,8 @@ from vending.ledger.accounts import (
     levy,
     provider_float,
 )
-from vending.tariffs.engine import Price, Standing, price_of
-from vending.tariffs.queries import prices_of
+from vending.vends.funding import price_again
 from vending.vends.models import Vend
-
-
-def price_again(vend: Vend) -> Price:
-    """What the energy of a sale costs by its tariff, from what is kept beside the sale."""
-    standing = Standing(month_before_kwh_tenths=vend.month_before_kwh_tenths, is_lifeline=vend.is_lifeline)
-    return price_of(prices_of(vend.tariff), vend.energy_kwh_tenths - vend.free_kwh_tenths, standing)
 
 
 def suspense_lines(payment: Payment) -> Lines:
@@ -47,11 +42,25 @@ def moved_lines(vend: Vend | None, old_meter_id: int | None, new_meter_id: int |
     return {(WALLET, old_meter_id): vend.paid_minor if vend else amount_minor} | parts
 
 
+def reversed_lines(payment: Payment, reversal: Reversal, left_minor: int, wallet_minor: int) -> Lines:
+    """Money that the provider took back and no refund of ours was: out of suspense, or out of the wallet as far as that
+    held, and the meter owes the rest.
+    """
+    in_suspense = reversal.outcome == "suspense" or payment.meter_id is None
+    wallet = 0 if in_suspense else min(left_minor, max(wallet_minor, 0))
+    lines: Lines = {
+        (SUSPENSE, None): left_minor if in_suspense else 0,
+        (WALLET, payment.meter_id): wallet,
+        (RECEIVABLE, payment.meter_id): 0 if in_suspense else left_minor - wallet,
+        (provider_float(payment.provider), None): -left_minor,
+    }
+    return {place: amount for place, amount in lines.items() if amount}
+
+
 def cancelled_lines(vend: Vend) -> Lines:
-    """All that a sale took, back into the wallet."""
-    parts = _without_wallet(vend)
-    lines = {(account, vend.meter_id): amount for account, amount in parts.items() if amount}
-    return lines | {(WALLET, vend.meter_id): -sum(parts.values())}
+    """All that a sale took, back into the wallet; nothing where it took nothing."""
+    parts = _without_wallet(vend) | {WALLET: -sum(_without_wallet(vend).values())}
+    return {(account, vend.meter_id): amount for account, amount in parts.items() if amount}
 
 
 def approved_lines(refund: Refund) -> Lines:

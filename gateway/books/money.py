@@ -1,22 +1,19 @@
-"""Every payment is booked once for what became of it, and every entry has its cause."""
+"""Every payment is booked once for what became of it."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from django.db.models import Model
+from django.db.models import Sum
 
 from gateway.books import expected
-from gateway.books.rows import Entry, Lines, batches, list_booked
+from gateway.books.rows import Entry, Lines, batches, list_acts, list_booked
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
-from gateway.reconciliation.models import StatementLine
 from gateway.refunds.lifecycle import RefundState
 from gateway.refunds.models import Refund
 from gateway.reversals.models import Reversal
-from vending.ledger.accounts import RECEIVABLE, REFUNDS, SUSPENSE, WALLET, provider_float
-from vending.ledger.models import LedgerEntry
-from vending.vends.lifecycle import VendState
+from vending.ledger.accounts import WALLET
+from vending.ledger.models import LedgerLine
 from vending.vends.models import Vend
 
 WITHOUT_MONEY = (PaymentState.EXPECTED, PaymentState.DECLINED, PaymentState.UNKNOWN)
@@ -29,51 +26,15 @@ _BOOKED_AS: Mapping[str, tuple[list[str], ...]] = {
     PaymentState.ALLOCATED: (["allocated"], ["suspense", "allocated"]),
     PaymentState.REVERSED: (["allocated"], ["suspense", "allocated"]),
 }
-_TAKEN_FROM = (SUSPENSE, WALLET, RECEIVABLE, REFUNDS)
-_CAUSE = re.compile(
-    r"(?:(payment):([1-9][0-9]{0,17}):(?:suspense|allocated|moved|reversed)"
-    r"|(vend):([1-9][0-9]{0,17}):cancelled|(refund):([1-9][0-9]{0,17}):(?:approved|done)"
-    r"|(statement_line):([1-9][0-9]{0,17}):charge)"
-)
-
-
-def find_unexplained_entries() -> Iterator[str]:
-    """Every entry is booked for a row that exists."""
-    for entries in batches(LedgerEntry.objects.all()):
-        causes = {entry.pk: _read_cause(entry.cause) for entry in entries}
-        known = {kind: _known(kind, {name for k, name in causes.values() if k == kind}) for kind in _SUBJECTS}
-        for entry in entries:
-            kind, name = causes[entry.pk]
-            if name not in known.get(kind, set()):
-                yield f"ledger_entry:{entry.pk} ({entry.cause}): no {kind or 'row'} stands behind it"
-
-
-def _read_cause(cause: str) -> tuple[str, str]:
-    """(kind, id or receipt) of the row that a cause names; two empty words for no cause of ours."""
-    found = _CAUSE.fullmatch(cause)
-    words = [word for word in found.groups() if word] if found else ["", ""]
-    return words[0], words[1]
-
-
-_SUBJECTS: Mapping[str, type[Model]] = {
-    "payment": Payment,
-    "vend": Vend,
-    "refund": Refund,
-    "statement_line": StatementLine,
-}
-
-
-def _known(kind: str, names: set[str]) -> set[str]:
-    rows = _SUBJECTS[kind]._default_manager.filter(pk__in=names)
-    return {str(pk) for pk in rows.values_list("pk", flat=True)}
 
 
 class _Story(NamedTuple):
-    """All rows that say what became of a payment."""
+    """All rows that say what became of a payment. `move` is what the audit trail keeps of its move."""
 
     payment: Payment
     first: Vend | None
     moved: Vend | None
+    move: Mapping[str, object]
     reversal: Reversal | None
     refunds: list[Refund]
 
@@ -99,12 +60,15 @@ def _stories(payments: Sequence[Payment]) -> Iterator[_Story]:
     refunds: dict[int, list[Refund]] = {}
     for refund in Refund.objects.filter(payment__in=payments):
         refunds.setdefault(refund.payment_id, []).append(refund)
+    moves = list_acts(("payment.moved",), [f"payment:{payment.pk}" for payment in payments])
     for payment in payments:
         name = str(payment.pk)
+        move = moves.get(f"payment:{name}")
         yield _Story(
             payment,
             made.get(("payment", name)),
             made.get(("moved", name)),
+            move.details if move else {},
             reversals.get(payment.pk),
             refunds.get(payment.pk, []),
         )
@@ -117,8 +81,9 @@ def _check_story(story: _Story, booked: Mapping[str, Entry]) -> Iterator[str]:
     kinds = [kind for kind in _KINDS if _cause(payment, kind) in booked]
     if [kind for kind in kinds if kind in ("suspense", "allocated")] not in _BOOKED_AS.get(payment.state, ([],)):
         yield f"{name}: is {payment.state}, but {' and '.join(kinds) or 'nothing'} is booked for it"
-    if story.moved and "moved" not in kinds:
-        yield f"{name} and vend:{story.moved.pk}: the move of its money is not booked"
+    if (story.moved or story.move) and "moved" not in kinds:
+        names = f"{name} and vend:{story.moved.pk}" if story.moved else name
+        yield f"{names}: the move of its money is not booked"
     yield from _check_end(story, "reversed" in kinds)
     for kind in kinds:
         entry = booked[_cause(payment, kind)]
@@ -148,76 +113,41 @@ def _check_end(story: _Story, is_reversed: bool) -> Iterator[str]:
 
 def _right_lines(story: _Story, kind: str, kinds: Sequence[str], booked: Mapping[str, Entry]) -> Lines:
     payment = story.payment
-    entry = booked[_cause(payment, kind)]
     if kind == "suspense":
         return expected.suspense_lines(payment)
-    moved = booked.get(_cause(payment, "moved"))
-    old_meter_id = _old_meter(story, moved)
+    old_meter_id = _number(story.move, "from") if "moved" in kinds else payment.meter_id
     if kind == "allocated":
         return expected.allocated_lines(payment, story.first, old_meter_id, was_lost="suspense" in kinds)
     if kind == "moved":
-        amount = entry.lines.get((WALLET, old_meter_id), 0)
-        return expected.moved_lines(story.moved, old_meter_id, payment.meter_id, amount)
-    return _right_reversal(story, entry)
+        return expected.moved_lines(story.moved, old_meter_id, payment.meter_id, _number(story.move, "moved_minor"))
+    if story.reversal is None:
+        return {}
+    left = story.reversal.amount_minor - sum(refund.amount_minor for refund in _done_by(story.reversal, story))
+    wallet = _wallet_before(payment.meter_id, booked[_cause(payment, kind)].id)
+    return expected.reversed_lines(payment, story.reversal, left, wallet)
 
 
-def _old_meter(story: _Story, moved: Entry | None) -> int | None:
-    """The meter that the money was for at first."""
-    if moved is None:
-        return story.payment.meter_id
-    if story.first:
-        return story.first.meter_id
-    return next((meter for (account, meter), amount in moved.lines.items() if account == WALLET and amount > 0), None)
+def _number(details: Mapping[str, object], name: str) -> int:
+    """Of what the audit trail keeps; 0, which is no meter and no money, where it does not."""
+    value = details.get(name)
+    return value if isinstance(value, int) else 0
 
 
-def _right_reversal(story: _Story, entry: Entry) -> Lines:
-    """From where it was taken is what the entry says, as far as those places may bear it."""
-    payment, amount = story.payment, 0
-    if story.reversal:
-        amount = story.reversal.amount_minor - sum(refund.amount_minor for refund in _done_by(story))
-    borne = {
-        (account, meter): sum_
-        for (account, meter), sum_ in entry.lines.items()
-        if account in _TAKEN_FROM and sum_ > 0 and meter in (None, payment.meter_id)
-    }
-    return borne | {(provider_float(payment.provider), None): -amount}
-
-
-def _done_by(story: _Story) -> list[Refund]:
-    """The refunds of ours that the provider's reversal made unnecessary: they bear their part of it."""
-    receipts = {story.reversal.receipt or story.payment.receipt} if story.reversal else set()
+def _done_by(reversal: Reversal, story: _Story) -> list[Refund]:
+    """The refunds of ours that the provider's reversal made unnecessary: they bear their part of it. It may have been
+    told first without a receipt of its own.
+    """
+    receipts = {reversal.receipt, story.payment.receipt} - {""}
     return [refund for refund in story.refunds if refund.payout_receipt in receipts]
 
 
-def find_unbooked_endings() -> Iterator[str]:
-    """A sale that was cancelled, a charge and a refund are booked, each as far as it got."""
-    for vends in batches(Vend.objects.select_related("tariff")):
-        booked = list_booked([f"vend:{vend.pk}:cancelled" for vend in vends])
-        for vend in vends:
-            right = expected.cancelled_lines(vend) if vend.state == VendState.CANCELLED else None
-            yield from _check_entry(f"vend:{vend.pk}", "cancelled", vend.currency, right, booked)
-    for lines in batches(StatementLine.objects.filter(kind="charge")):
-        booked = list_booked([f"statement_line:{line.pk}:charge" for line in lines])
-        for line in lines:
-            name = f"statement_line:{line.pk}"
-            yield from _check_entry(name, "charge", line.currency, expected.charge_lines(line), booked)
-    for refunds in batches(Refund.objects.select_related("payment")):
-        booked = list_booked([f"refund:{refund.pk}:{kind}" for refund in refunds for kind in ("approved", "done")])
-        for refund in refunds:
-            name = f"refund:{refund.pk}"
-            yield from _check_entry(name, "approved", refund.currency, expected.approved_lines(refund), booked)
-            done = expected.done_lines(refund) if refund.state == RefundState.DONE else None
-            yield from _check_entry(name, "done", refund.currency, done, booked)
-
-
-def _check_entry(
-    name: str, kind: str, currency: str, right: Lines | None, booked: Mapping[str, Entry]
-) -> Iterator[str]:
-    entry = booked.get(f"{name}:{kind}")
-    if (entry is None) != (right is None):
-        yield f"{name}: {kind} is {'not ' if entry is None else ''}booked, against its state"
-    elif entry and right is not None and (entry.currency, entry.lines) != (currency, right):
-        yield f"{name}: ledger_entry:{entry.id} ({name}:{kind}) is {entry}, but should be {Entry(0, currency, right)}"
+def _wallet_before(meter_id: int | None, entry_id: int) -> int:
+    """What the meter's wallet held when this was booked: all that touches a wallet is booked under its meter's lock."""
+    if meter_id is None:
+        return 0
+    before = LedgerLine.objects.filter(account=WALLET, meter_id=meter_id, entry_id__lt=entry_id)
+    total: int | None = before.aggregate(total=Sum("amount_minor"))["total"]
+    return -(total or 0)
 
 
 def _cause(payment: Payment, kind: str) -> str:

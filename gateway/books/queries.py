@@ -4,7 +4,7 @@ Each check yields a line for each row that contradicts another, and names the ro
 needed. The rows are read as a stream, so the size of the tables does not matter, only the time. What cannot be found:
 audit entries that were removed before a seal covered them (30 seconds), the last seals removed with all of their
 entries, and rows that were changed together with everything that tells of them. Customers, phones and what stands
-inside of a journalled body are not read.
+inside of a journalled body are not read, nor cases that are closed.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,8 +14,14 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from fleet.audit.queries import find_broken_seals
-from gateway.books.money import find_unbooked_endings, find_unbooked_payments, find_unexplained_entries
-from gateway.books.sales import find_forgotten_money, find_missing_tokens, find_wrong_tokens, find_wrong_vends
+from gateway.books.causes import find_unexplained_entries
+from gateway.books.days import find_wrong_days
+from gateway.books.endings import find_unbooked_endings
+from gateway.books.forgotten import find_forgotten_money
+from gateway.books.given_back import find_wrong_receipts, find_wrong_reversals
+from gateway.books.money import find_unbooked_payments
+from gateway.books.persons import find_wrong_approvals
+from gateway.books.sales import find_missing_tokens, find_wrong_tokens, find_wrong_vends
 from gateway.books.stops import find_wrong_stops
 from gateway.books.texts import find_wrong_messages
 from gateway.books.totals import find_wrong_totals
@@ -23,7 +29,6 @@ from gateway.books.trail import (
     find_altered_rows,
     find_unanswered_callbacks,
     find_unjournalled_payments,
-    find_wrong_approvals,
     find_wrong_states,
 )
 from gateway.payments.queries import find_changed_payments
@@ -67,7 +72,10 @@ _CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
     find_unexplained_entries,
     find_unbooked_payments,
     find_unbooked_endings,
+    find_wrong_reversals,
+    find_wrong_receipts,
     find_wrong_totals,
+    find_wrong_days,
     find_changed_payments,
     find_unjournalled_payments,
     find_unanswered_callbacks,

@@ -1,6 +1,6 @@
 """Reading for the checks: rows as a stream, what is booked for a cause, what the audit trail keeps of a row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from django.db.models import F, Model, QuerySet, Sum
@@ -41,6 +41,23 @@ def list_booked(causes: Sequence[str]) -> dict[str, Entry]:
     for row in lines.annotate(total=Sum("amount_minor")).order_by():
         booked[row["cause"]].lines[row["account"], row["meter_id"]] = row["total"]
     return booked
+
+
+class LastAct(NamedTuple):
+    """What the audit trail says last of a row."""
+
+    act: str
+    actor: str
+    details: Mapping[str, object]
+
+
+def list_acts(acts: Collection[str], subjects: Sequence[str]) -> dict[str, LastAct]:
+    """The last of these acts on each of these rows that has one, by its name ("payment:7")."""
+    entries = AuditEntry.objects.filter(act__in=acts, subject__in=subjects).order_by("pk")
+    return {
+        entry.subject: LastAct(entry.act, entry.actor, entry.details if isinstance(entry.details, dict) else {})
+        for entry in entries
+    }
 
 
 def list_details(act: str, name: str, subjects: Sequence[str]) -> dict[str, object]:

@@ -1,28 +1,21 @@
 """Every sale has its money, its price and its token; every token has its sale; no paid sale waits unseen."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 
-from django.conf import settings
-from django.db.models import Q
-
-from fleet.cases.models import Case
-from gateway.books.expected import price_again
 from gateway.books.rows import batches, list_details
 from gateway.fulfilment.services import AUTHORITY_KINDS
-from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from vending.kernel.errors import DomainError
-from vending.keys.models import VendingKey
 from vending.sts.amounts import tenths_of
 from vending.tariffs.models import FixedFeeCharge, FreeAllowance
 from vending.tariffs.queries import month_of
 from vending.tokens import services as tokens
 from vending.tokens.models import Authority, Token
 from vending.vends import services as sales
+from vending.vends.funding import price_again
 from vending.vends.lifecycle import VendState
-from vending.vends.models import UNFINISHED, Vend
-from vending.vends.selling import key_name_of
+from vending.vends.models import Vend
 
 
 def find_wrong_vends() -> Iterator[str]:
@@ -114,37 +107,6 @@ def find_missing_tokens() -> Iterator[str]:
         yield f"vend:{vend.pk}: is ISSUED without a token"
     for authority in Authority.objects.filter(vend=None).iterator():
         yield f"authority:{authority.pk}: no sale was made of it"
-
-
-def find_forgotten_money(now: datetime) -> Iterator[str]:
-    """Paid money that is old has become a token, or somebody has an open case about it."""
-    before = now - timedelta(minutes=settings.PAID_WITHOUT_TOKEN_MINUTES)
-    about = set(Case.objects.filter(closed_at=None).values_list("subject", flat=True))
-    keys = {(key.sgc, key.krn, key.kt): key.pk for key in VendingKey.objects.defer("sealed")}
-    old = Vend.objects.filter(state__in=UNFINISHED, funded_at__lte=before)
-    old = old.select_related("meter", "authority__token")
-    for vend in old.iterator():
-        if not about & list_subjects(vend, keys.get(key_name_of(vend.meter))):
-            yield f"vend:{vend.pk}: paid since {vend.funded_at:%Y-%m-%d %H:%M}, has no code and no open case"
-    waiting = Q(state=PaymentState.CONFIRMED) | Q(state=PaymentState.SUSPENSE)
-    for payment in Payment.objects.filter(waiting, confirmed_at__lte=before).iterator():
-        if f"payment:{payment.pk}" not in about:
-            yield f"payment:{payment.pk}: paid, is {payment.state} since long, and has no open case"
-
-
-def list_subjects(vend: Vend, key_id: int | None) -> set[str]:
-    """What a case that also tells of this sale may be about."""
-    token = getattr(vend.authority, "token", None)
-    sgc, krn, kt = key_name_of(vend.meter)
-    return {
-        f"vend:{vend.pk}",
-        f"meter:{vend.meter_id}",
-        f"payment:{vend.authority.reference}",
-        f"vending_key:{token.vending_key_id if token else key_id}",
-        f"vending_key:{key_id}",
-        f"supply_group:{sgc}/{krn}/{kt}",
-        "installation",
-    }
 
 
 def _payments_of(authorities: Sequence[Authority]) -> dict[int, Payment]:

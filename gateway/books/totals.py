@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from django.db.models import F, QuerySet, Sum
+from django.db.models.expressions import Combinable
 
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
@@ -54,9 +55,9 @@ def _gone() -> _Sums:
     taken = Reversal.objects.filter(applied_at__isnull=False).exclude(outcome="refund")
     for reversal in taken.prefetch_related("payment__refunds").iterator(chunk_size=500):
         payment = reversal.payment
-        receipt = reversal.receipt or reversal.payment_receipt
+        receipts = {reversal.receipt, reversal.payment_receipt} - {""}
         done = payment.refunds.all() if payment else []
-        left = reversal.amount_minor - sum(r.amount_minor for r in done if r.payout_receipt == receipt)
+        left = reversal.amount_minor - sum(r.amount_minor for r in done if r.payout_receipt in receipts)
         sums[reversal.currency] = sums.get(reversal.currency, 0) + left
     return sums
 
@@ -66,7 +67,7 @@ def _held(account: str) -> _Sums:
     return {row["entry__currency"]: row["total"] for row in lines.order_by()}
 
 
-def _by_currency(rows: QuerySet, amount: F) -> _Sums:  # type: ignore[type-arg]
+def _by_currency(rows: QuerySet, amount: Combinable) -> _Sums:  # type: ignore[type-arg]
     sums = rows.values("currency").annotate(total=Sum(amount)).order_by()
     return {row["currency"]: row["total"] for row in sums}
 

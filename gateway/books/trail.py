@@ -1,23 +1,23 @@
 """Rows against the audit trail and the journal: states, what was recorded, and what came in by a door."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
-from fleet.approvals.lifecycle import ApprovalState
-from fleet.approvals.models import Approval
-from fleet.audit.models import AuditEntry
 from fleet.meters.lifecycle import MeterState
 from fleet.meters.models import Meter
-from gateway.books.rows import Row, batches, list_details
+from gateway.books.rows import Row, batches, list_acts, list_details
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.ports import STATEMENT, Door
+from gateway.refunds.lifecycle import RefundState
+from gateway.refunds.models import Refund
 from gateway.webhooks.models import Callback
 from vending.keys.models import VendingKey
 from vending.tariffs.models import Tariff
+from vending.tariffs.queries import facts_of
+from vending.tariffs.terms import terms_of
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 
@@ -27,9 +27,11 @@ _STATES_AFTER_ACT: Mapping[str, Collection[str]] = {
     "vend.held": (VendState.HELD, VendState.ISSUING),
     "vend.issued": (VendState.ISSUED,),
     "vend.cancelled": (VendState.CANCELLED,),
+    **{f"refund.{state.lower()}": (state,) for state in RefundState},
+    "refund.approved": (RefundState.WAITING,),
 }
 _TAKEN = ("accepted", "repeated", "conflict", "created", "matched", "differs")
-StatedRow = TypeVar("StatedRow", Payment, Vend)
+StatedRow = TypeVar("StatedRow", Payment, Vend, Refund)
 
 
 def find_unjournalled_payments() -> Iterator[str]:
@@ -61,11 +63,13 @@ def find_unanswered_callbacks() -> Iterator[str]:
 
 
 def find_wrong_states() -> Iterator[str]:
-    """Payments, sales and meters are in the state to which their last audited act brought them."""
+    """Payments, sales, refunds and meters are in the state to which their last audited act brought them."""
     for payments in batches(Payment.objects.all()):
         yield from _check_states("payment", payments)
     for vends in batches(Vend.objects.all()):
         yield from _check_states("vend", vends)
+    for refunds in batches(Refund.objects.all()):
+        yield from _check_states("refund", refunds)
     for meters in batches(Meter.objects.all()):
         moved = list_details("meter.moved", "after", [f"meter:{meter.pk}" for meter in meters])
         for meter in meters:
@@ -74,48 +78,36 @@ def find_wrong_states() -> Iterator[str]:
 
 
 def _check_states(kind: str, rows: Sequence[StatedRow]) -> Iterator[str]:
-    acts = AuditEntry.objects.filter(act__in=_STATES_AFTER_ACT, subject__in=[f"{kind}:{row.pk}" for row in rows])
-    last = dict(acts.order_by("pk").values_list("subject", "act"))
+    last = list_acts(_STATES_AFTER_ACT, [f"{kind}:{row.pk}" for row in rows])
     for row in rows:
-        act = last.get(f"{kind}:{row.pk}", "")
+        said = last.get(f"{kind}:{row.pk}")
+        act = said.act if said else ""
         if row.state not in _STATES_AFTER_ACT.get(act, ()):
             yield f"{kind}:{row.pk}: is {row.state}, but its audit trail ends with {act or 'nothing'}"
 
 
 def find_altered_rows() -> Iterator[str]:
-    """What decides prices and keys is still what was recorded when it was set."""
+    """What decides prices, keys and money that goes back is still what was recorded when it was set."""
     yield from _check_recorded("meter", "meter.registered", Meter.objects.all())
-    yield from _check_recorded("tariff", "tariff.published", Tariff.objects.all())
     yield from _check_recorded("vending_key", "vending_key.loaded", VendingKey.objects.defer("sealed"))
+    yield from _check_recorded("refund", "refund.approved", Refund.objects.all())
+    yield from _check_recorded("tariff", "tariff.published", Tariff.objects.all(), _terms_of)
 
 
-def _check_recorded(kind: str, act: str, rows: QuerySet[Row]) -> Iterator[str]:
+def _terms_of(tariff: Tariff) -> Mapping[str, object]:
+    return terms_of(facts_of(tariff))
+
+
+def _check_recorded(
+    kind: str, act: str, rows: QuerySet[Row], facts_of_row: Callable[[Row], Mapping[str, object]] = vars
+) -> Iterator[str]:
     for batch in batches(rows):
-        subjects = [f"{kind}:{row.pk}" for row in batch]
-        entries = AuditEntry.objects.filter(act=act, subject__in=subjects).order_by("pk")
-        recorded = {entry.subject: entry.details for entry in entries if isinstance(entry.details, dict)}
+        recorded = list_acts((act,), [f"{kind}:{row.pk}" for row in batch])
         for row in batch:
-            facts = recorded.get(f"{kind}:{row.pk}", {})
-            altered = [name for name, value in facts.items() if _as_recorded(getattr(row, name, value)) != value]
-            if altered:
-                yield f"{kind}:{row.pk}: {', '.join(altered)} is not what {act} recorded"
-            elif not facts:
+            said = recorded.get(f"{kind}:{row.pk}")
+            if said is None or not said.details:
                 yield f"{kind}:{row.pk}: no {act} was recorded for it"
-
-
-def _as_recorded(value: object) -> object:
-    """A moment is recorded as text."""
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def find_wrong_approvals() -> Iterator[str]:
-    """What two persons decided was asked by one and decided by another, and the trail names both."""
-    decided = Approval.objects.filter(state__in=(ApprovalState.APPROVED, ApprovalState.REFUSED))
-    for approvals in batches(decided):
-        subjects = [f"approval:{approval.pk}" for approval in approvals]
-        acts = AuditEntry.objects.filter(subject__in=subjects, act__in=("approval.approved", "approval.refused"))
-        said = dict(acts.order_by("pk").values_list("subject", "actor"))
-        for approval in approvals:
-            actor = said.get(f"approval:{approval.pk}", "")
-            if actor != f"operator:{approval.checker_id}":
-                yield f"approval:{approval.pk}: is {approval.state}, but {actor or 'nobody'} decided it by the trail"
+                continue
+            facts = facts_of_row(row)
+            if altered := [name for name, value in said.details.items() if facts.get(name, value) != value]:
+                yield f"{kind}:{row.pk}: {', '.join(altered)} is not what {act} recorded"

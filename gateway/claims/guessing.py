@@ -28,7 +28,7 @@ def name_payment(*, receipt: str, phone_e164: str, actor: str, now: datetime) ->
     TOO_MANY keeps nothing: whoever goes on guessing fills no table. Runs in the caller's transaction.
     """
     phone_sha256 = msisdn_sha256(phone_e164)
-    lock_tries(phone_sha256, since=now - _DAY)
+    lock_tries(phone_sha256)
     if count_tries(phone_sha256, since=now - _DAY) >= TRIES_A_DAY:
         return ClaimWord.TOO_MANY
     if count_wrong_tries(since=now - _HOUR) >= WRONG_TRIES_AN_HOUR:

@@ -8,7 +8,7 @@ from gateway.http.phones import mask
 from gateway.payments.queries import get_payment
 from gateway.refunds.queries import list_refunds_of
 from gateway.reversals.queries import find_reversal
-from gateway.sms.queries import list_messages_of_causes
+from gateway.sms.queries import list_messages_of_causes, list_messages_of_vend
 from vending.vends.queries import find_vend_of
 
 
@@ -33,17 +33,18 @@ def list_payment_events(
         ),
         *(Subject(f"approval:{approval_id}", f"proposal {approval_id}") for approval_id in approval_ids),
         *(Subject(f"case:{case_id}", f"case {case_id}") for case_id in case_ids),
-        *_list_notices(payment_id),
+        *_list_texts(payment_id, [vend.pk for vend in vends]),
     ]
     zone = payment.meter.site.timezone if payment.meter else ""
     also = list_provider_events(clock, payment_id)
     return list_events(clock, subjects, zone=zone, currency=payment.currency, also=also)
 
 
-def _list_notices(payment_id: int) -> list[Subject]:
-    """The texts about money that bought nothing."""
-    notices = list_messages_of_causes(f"payment:{payment_id}:")
-    return [Subject(f"message:{notice.pk}", f"to {mask(notice.to_e164)}") for notice in notices]
+def _list_texts(payment_id: int, vend_ids: list[int]) -> list[Subject]:
+    """The texts of its sales, and those about money that bought nothing."""
+    texts = {text.pk: text.to_e164 for text in list_messages_of_causes(f"payment:{payment_id}:")}
+    texts |= {text.pk: text.to_e164 for vend_id in vend_ids for text in list_messages_of_vend(vend_id)}
+    return [Subject(f"message:{text_id}", f"to {mask(phone)}") for text_id, phone in texts.items()]
 
 
 def list_provider_events(clock: PageClock, payment_id: int) -> list[Event]:

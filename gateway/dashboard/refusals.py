@@ -12,6 +12,7 @@ _WORDS = {
     "approval_kind_unknown": "This cannot be done here.",
     "approval_missing": "There is no such proposal.",
     "approval_not_by_maker": "Only who proposed it takes it back.",
+    "approval_person_inactive": "Only a person with an active login proposes and decides.",
     "approval_reason_invalid": f"Say why, in 1 to {LONGEST_REASON} characters.",
     "approval_waiting": "The same is proposed already, and waits for a second person.",
     "case_closed": "That case is closed already.",
@@ -37,12 +38,14 @@ _WORDS = {
     "refund_receipt_taken": "This receipt names other money already.",
     "second_person_needed": "This much is given a meter by two persons only: propose it.",
     "tariff_invalid": "No tariff may say this.",
+    "tariff_missing": "No prices hold for this meter now.",
     "tariff_start_taken": "Another tariff starts at this moment.",
     "terms_invalid": "The proposal lacks something.",
     "terms_outdated": "What was proposed is not so any more. Refuse it; it can be proposed again.",
     "vend_missing": "There is no such sale.",
     "vend_not_cancellable": "Only a held sale can be cancelled.",
     "wallet_holds_less": "The meter's wallet does not hold this much.",
+    "wallet_too_small": "The meter's wallet does not hold this much any more.",
 }
 
 

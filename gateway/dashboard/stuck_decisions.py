@@ -5,7 +5,6 @@ from django.urls import reverse
 
 from fleet.approvals.queries import list_waiting
 from fleet.cases.queries import list_open_cases
-from gateway.payments.doubts import WRONG_METER
 from gateway.dashboard import words
 from gateway.dashboard.cases import MOST_READ, about_words
 from gateway.dashboard.stuck_rows import SHOWN, StuckRow, due_at, make_row

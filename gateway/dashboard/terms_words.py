@@ -65,9 +65,13 @@ def list_terms(kind: str, subject: str, terms: Terms, timezone: str) -> list[Ter
     if kind == Kind.TARIFF_PUBLISH:
         return _list_tariff_terms(subject, terms, timezone)
     ordered = [name for name in _WORDS if name in terms]
-    known = [TermLine(_WORDS[name][0], _WORDS[name][1](terms, name)) for name in ordered]
+    known = [TermLine(_label(name, terms), _WORDS[name][1](terms, name)) for name in ordered]
     unknown = [TermLine(name, str(terms[name])) for name in terms if name not in _WORDS and name not in _UNSAID]
     return [line for line in [*known, *unknown] if line.value]
+
+
+def _label(name: str, terms: Terms) -> str:
+    return "To meter" if name == "drn" and "source_drn" in terms else _WORDS[name][0]
 
 
 def read_tariff(terms: Terms) -> TariffFacts | None:

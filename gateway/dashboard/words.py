@@ -111,6 +111,7 @@ _REASONS = {
     "moment_out_of_range": "the clock of the machine is before the base date",
     "payment_frozen": "the payment is in doubt: a person decides",
     "published_test_key_refused": "the vending key is printed in public documents",
+    "reversal_contradicted": "the provider tells two amounts of one payment that it took back",
     "sale_given_up": "it was begun too often without an end: a person decides",
     "sale_needs_decision": "its code is not what was sold: a person cancels the sale",
     "security_module_limit_reached": "the security module wants its limit or licence topped up",

@@ -5,15 +5,13 @@ middle starred out may only choose among the phones linked to the meter, and onl
 names a phone by itself.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fleet.customers.queries import list_numbers_by_sha256
 from fleet.meters.queries import list_phones_of_meters
+from gateway.payments.masks import fits_mask
 from gateway.payments.models import Payment
-
-_FEWEST_VISIBLE = 3
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,3 @@ def _chosen(payment: Payment, linked: Sequence[str]) -> str:
         return ""
     fitting = [phone for phone in linked if fits_mask(phone, payment.payer_masked)]
     return fitting[0] if len(fitting) == 1 else ""
-
-
-def fits_mask(phone_e164: str, masked: str) -> bool:
-    """Whether a number may be the one behind `2547 ***** 126`, `25470****149` or `07** *** 126`.
-
-    Digits in front and behind must be the number's own; how many are starred out is not believed. Fewer than three
-    visible digits fit nobody.
-    """
-    text = re.sub(r"[\s\-]", "", masked).removeprefix("+")
-    if not re.fullmatch(r"[0-9*]{4,32}", text) or "*" not in text or sum(map(str.isdigit, text)) < _FEWEST_VISIBLE:
-        return False
-    shown = "[0-9]+".join(re.split(r"\*+", text))
-    # A number in national form has a zero where its country code would stand.
-    pattern = rf"[0-9]{{1,3}}{shown[1:]}" if shown.startswith("0") else shown
-    return re.fullmatch(pattern, phone_e164.removeprefix("+")) is not None

@@ -23,7 +23,7 @@ from fleet.audit.services import Act, record
 from fleet.cases.services import CaseDraft, close_cases, open_cases
 from fleet.meters.locks import lock_meters
 from gateway.failpoints import Failpoint, reach
-from gateway.fulfilment.issuing import issue
+from gateway.fulfilment.issuing import Outcomes, issue
 from gateway.fulfilment.letters import queue_kept_notices, queue_letters, queue_lost_notices
 from gateway.fulfilment.pricing import priced_at_of, queue_price_notices
 from gateway.fulfilment.stuck import close_stuck_cases
@@ -96,14 +96,30 @@ def resume(*, tools: Tools, limit: int = BATCH) -> Progress:
 def issue_and_settle(*, vend_ids: Sequence[int], tools: Tools) -> list[int]:
     """Steps 3 to 5: ask the module, store and verify, then move vends and queue their messages in one transaction."""
     outcomes = issue(vend_ids, tools.module)
-    if not outcomes:
-        return []
-    with transaction.atomic():
-        now = tools.clock()
-        vends = settle_vends(outcomes=outcomes, actor=_ACTOR, now=now)
-        message_ids = queue_letters(vends=vends, now=now)
-        reach(Failpoint.ISSUE_BEFORE_COMMIT)
+    return _settle_all(outcomes, tools) if outcomes else []
+
+
+def _settle_all(outcomes: Outcomes, tools: Tools) -> list[int]:
+    """Settle the batch; if it cannot be as a whole, each alone, so that one bad row does not wear out the rest. One
+    that never can be is given up in the end, with a case.
+    """
+    try:
+        message_ids = _settle(outcomes, tools)
+    except Exception:
+        logger.exception("settling of %d sales failed", len(outcomes))
+        if len(outcomes) == 1:
+            return []
+        return [pk for vend_id, outcome in outcomes.items() for pk in _settle_all({vend_id: outcome}, tools)]
     reach(Failpoint.ISSUE_AFTER_COMMIT)
+    return message_ids
+
+
+@transaction.atomic
+def _settle(outcomes: Outcomes, tools: Tools) -> list[int]:
+    now = tools.clock()
+    vends = settle_vends(outcomes=outcomes, actor=_ACTOR, now=now)
+    message_ids = queue_letters(vends=vends, now=now)
+    reach(Failpoint.ISSUE_BEFORE_COMMIT)
     return message_ids
 
 
@@ -176,8 +192,11 @@ def _match(payment_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _is_waiting(payment: Payment, meter_of: Mapping[int, int]) -> bool:
-    """Whether nobody else has allocated it, nor stopped it, since it was claimed; a lost one waits for a meter."""
-    if payment.must_verify or payment.frozen_reason:
+    """Whether nobody else has allocated it, nor stopped it, since it was claimed; a lost one waits for a meter.
+
+    One that was given a meter since it was matched is left to the next claim, which locks that meter.
+    """
+    if payment.must_verify or payment.frozen_reason or payment.meter_id not in (None, meter_of.get(payment.pk)):
         return False
     if payment.state == PaymentState.SUSPENSE:
         return payment.pk in meter_of

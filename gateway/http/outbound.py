@@ -79,17 +79,18 @@ def exchange(
     headers: Mapping[str, str],
     form: Mapping[str, object] | None = None,
     document: Mapping[str, object] | None = None,
+    longest_answer_octets: int = MAX_ANSWER_OCTETS,
 ) -> Answer:
     """One request and its whole answer, of whatever status. `form` is posted form-encoded, `document` as JSON.
 
     Raises `NotSent` when the vendor cannot have seen it, `MaybeSent` for every other failure, among them an answer that
-    is over `MAX_ANSWER_OCTETS` or takes longer than `total_seconds`. Nothing else is raised.
+    is over `longest_answer_octets` or takes longer than `total_seconds`. Nothing else is raised.
     """
     give_up_at = time.monotonic() + session.deadlines.total_seconds
     prepared = _prepare(session, requests.Request(method, url, headers=dict(headers), data=form, json=document))
     try:
         with session.send(prepared, stream=True) as response:
-            body = _read(response, give_up_at)
+            body = _read(response, give_up_at, longest_answer_octets)
             return Answer(response.status_code, response.headers.get("Content-Type", ""), body)
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise _failure(error) from None
@@ -102,12 +103,12 @@ def _prepare(session: OutboundSession, request: requests.Request) -> requests.Pr
         raise NotSent("request_invalid") from None
 
 
-def _read(response: requests.Response, give_up_at: float) -> bytes:
+def _read(response: requests.Response, give_up_at: float, longest_octets: int) -> bytes:
     # read1 hands over what has come; iter_content would wait for a full chunk, one read deadline after the other.
     body = bytearray()
     while chunk := response.raw.read1(_CHUNK_OCTETS, decode_content=True):
         body += chunk
-        if len(body) > MAX_ANSWER_OCTETS:
+        if len(body) > longest_octets:
             raise MaybeSent("answer_too_long")
         if time.monotonic() > give_up_at:
             raise MaybeSent("answer_too_slow")

@@ -15,8 +15,11 @@ _LONGEST_SWEEP = timedelta(seconds=15)
 
 @shared_task(queue=Queue.PAYMENTS)
 def sweep_inquiries() -> None:
-    """Every question that is due: first about money that waits for it, then about prompts."""
+    """Every question that is due, about money that waits for it and about prompts by turns: where the provider is slow
+    to answer the one, the other gets its share all the same.
+    """
     until = now() + _LONGEST_SWEEP
     lose_inquiries(now=now())
-    ask_statuses(clock=now, limit=MOST_A_SWEEP, until=until)
-    query_prompts(clock=now, limit=MOST_A_SWEEP, until=until)
+    for _ in range(MOST_A_SWEEP):
+        if not query_prompts(clock=now, limit=1, until=until) + ask_statuses(clock=now, limit=1, until=until):
+            break

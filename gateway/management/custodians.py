@@ -29,13 +29,20 @@ def ask(question: str, *, is_hidden: bool = False) -> str:
     is_utf8 = False
     with contextlib.suppress(UnicodeError):
         answer = _answer_to(question, is_hidden)
-        answer.encode()  # octets that are no text may come through as surrogates
-        is_utf8 = True
+        is_utf8 = _is_utf8(answer)
     if not is_utf8:
         raise CommandError("what was typed is not UTF-8")
     if "\0" in answer:  # PostgreSQL takes none
         raise CommandError("what was typed has a zero octet")
     return answer
+
+
+def _is_utf8(typed: str) -> bool:
+    """Octets that are no text may come through as surrogates, from a terminal and from the command line."""
+    with contextlib.suppress(UnicodeError):
+        typed.encode()
+        return True
+    return False
 
 
 def _answer_to(question: str, is_hidden: bool) -> str:
@@ -57,13 +64,15 @@ def _hidden_answer_to(question: str) -> str:
             raise CommandError("this terminal would show what is typed: use another one") from None
 
 
-def log_in(who: str, now: datetime) -> str:
-    """Ask for a user name and a password; the actor ("operator:7") whose they are.
+def log_in(who: str, now: datetime, username: str = "") -> str:
+    """Ask for a user name, unless it is given, and a password; the actor ("operator:7") whose they are.
 
     `CustodianRefused` after a pause, the same for a name that nobody has, a wrong password, a closed login, and for a
     name with five refusals in the last quarter of an hour, whose password is not looked at.
     """
-    username = ask(f"{who}, user name").strip()
+    if not _is_utf8(username):
+        raise CommandError("the user name is not UTF-8")
+    username = (username or ask(f"{who}, user name")).strip()
     password = ask(f"{who}, password", is_hidden=True)
     operator = None if _is_braked(username, now) else authenticate(None, username=username, password=password)
     if operator is None:

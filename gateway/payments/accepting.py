@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from fleet.audit.services import Act, record
 from fleet.cases.services import close_cases
-from gateway.payments.doubts import AMOUNT_DIFFERS, PAID_WITHOUT_RECEIPT, believe, contradict, freeze, subject_of
+from gateway.payments.doubts import (
+    AMOUNT_DIFFERS,
+    PAID_WITHOUT_RECEIPT,
+    UNSPENT,
+    believe,
+    contradict,
+    freeze,
+    subject_of,
+)
 from gateway.payments.lifecycle import PAYMENT, PaymentState
 from gateway.payments.locks import OPEN_PURCHASES
 from gateway.payments.models import Payment
@@ -94,7 +102,7 @@ def _is_same_money(known: Payment, claim: PaymentClaim) -> bool:
 
 def _lend_account(known: Payment, claim: PaymentClaim, actor: str, now: datetime) -> bool:
     """Money that came by a prompt whose purchase we do not know has no account; the confirmation's finds its meter."""
-    if known.meter_id or known.account_text or not claim.account_text:
+    if known.state not in UNSPENT or known.meter_id or known.account_text or not claim.account_text:
         return False
     known.account_text, known.next_try_at = claim.account_text, now
     known.meter = find_meters([claim.account_text])[claim.account_text]
@@ -127,7 +135,7 @@ def tell_meter(known: Payment, purchase: Payment | None, actor: str, now: dateti
         return
     if _is_open(purchase):
         close(purchase, PaymentState.DECLINED, f"came as payment {known.pk}", actor, now)
-    if known.meter_id is None and known.state in (PaymentState.CONFIRMED, PaymentState.SUSPENSE):
+    if known.meter_id is None and known.state in UNSPENT:
         known.meter_id, known.payer_e164, known.next_try_at = purchase.meter_id, purchase.payer_e164, now
         known.save(update_fields=["meter", "payer_e164", "next_try_at"])
         record(actor=actor, acts=[Act("payment.meter_told", subject_of(known))], now=now)

@@ -8,6 +8,7 @@ from django.db.models import Case, Q, QuerySet, When
 
 from gateway.payments import sql
 from gateway.payments.lifecycle import PaymentState
+from gateway.payments.masks import pattern_of
 from gateway.payments.models import Payment
 from gateway.payments.ports import PaymentClaim
 
@@ -95,38 +96,42 @@ def lock_payment_of_receipt(provider: str, receipt: str) -> Payment | None:
     return Payment.objects.select_for_update().filter(provider=provider, receipt=receipt).first()
 
 
-def lock_open_purchase(
-    *, provider: str, amount_minor: int, reference: str = "", payer_e164: str = "", payer_sha256: str = ""
-) -> Payment | None:
-    """The oldest purchase that waits for exactly this money, by our reference or by the payer.
+def lock_open_purchase(claim: PaymentClaim, reference: str, payer_sha256: str) -> Payment | None:
+    """The oldest purchase with this reference that waits for exactly this money."""
+    waiting = _lock_wanting(claim, payer_sha256).filter(reference=reference, state__in=OPEN_PURCHASES)
+    return waiting.order_by("pk").first()
 
-    By the payer alone, one that has no checkout yet comes first: the others will hear of their own.
+
+def lock_prompted_purchase(claim: PaymentClaim, now: datetime) -> Payment | None:
+    """The purchase that a paid prompt whose name we never stored was for: by the phone alone, so it was begun in the
+    hour before. One that has no checkout yet comes first: the others will hear of their own.
     """
-    waiting = Payment.objects.select_for_update().filter(
-        provider=provider, amount_minor=amount_minor, state__in=OPEN_PURCHASES
+    waiting = _lock_wanting(claim, "").filter(payer_e164=claim.payer.e164, state__in=OPEN_PURCHASES)
+    waiting = waiting.filter(started_at__gte=now - _SINCE_PURCHASE)
+    return waiting.order_by(Case(When(checkout_id=None, then=0), default=1), "pk").first()
+
+
+def _lock_wanting(claim: PaymentClaim, payer_sha256: str) -> QuerySet[Payment]:
+    """Purchases of this amount whose payer may be the one that is shown."""
+    wanting = Payment.objects.select_for_update().filter(
+        provider=claim.provider, amount_minor=claim.amount_minor, receipt=None
     )
-    if reference:
-        waiting = waiting.filter(reference=reference)
-    if payer_e164:
-        waiting = waiting.filter(payer_e164=payer_e164)
     if payer_sha256:
-        waiting = waiting.filter(payer_sha256=payer_sha256)
-    order = [Case(When(checkout_id=None, then=0), default=1)] if payer_e164 else []
-    return waiting.order_by(*order, "pk").first()
+        return wanting.filter(payer_sha256=payer_sha256)
+    pattern = pattern_of(claim.payer.masked)
+    return wanting.filter(payer_e164__regex=pattern) if pattern else wanting
 
 
 def lock_listed_purchase(claim: PaymentClaim, reference: str, payer_sha256: str) -> Payment | None:
     """The oldest purchase with this reference that a listed payment was for: an open one, else one that was declined
     and was begun in the hour before the payment.
     """
-    waiting = Payment.objects.select_for_update().filter(
-        provider=claim.provider, amount_minor=claim.amount_minor, reference=reference, receipt=None
-    )
-    if payer_sha256:
-        waiting = waiting.filter(payer_sha256=payer_sha256)
-    if purchase := waiting.filter(state__in=OPEN_PURCHASES).order_by("pk").first():
-        return purchase
+    waiting = _lock_wanting(claim, payer_sha256).filter(reference=reference)
     if claim.paid_at is None:
-        return None
-    hour = (claim.paid_at - _SINCE_PURCHASE, claim.paid_at + _CLOCKS_APART)
-    return waiting.filter(state=PaymentState.DECLINED, started_at__range=hour).order_by("pk").first()
+        return waiting.filter(state__in=OPEN_PURCHASES).order_by("pk").first()
+    # Lists come late: the same customer may have begun the next purchase meanwhile.
+    begun = waiting.filter(started_at__lte=claim.paid_at + _CLOCKS_APART)
+    if purchase := begun.filter(state__in=OPEN_PURCHASES).order_by("pk").first():
+        return purchase
+    declined = begun.filter(state=PaymentState.DECLINED, started_at__gte=claim.paid_at - _SINCE_PURCHASE)
+    return declined.order_by("pk").first()

@@ -8,7 +8,7 @@ from gateway.http.errors import UnknownProvider
 from gateway.http.outbound import Deadlines
 from gateway.payments.ports import PaymentProvider, Registered
 from gateway.payments.providers.daraja import NAME as DARAJA
-from gateway.payments.providers.daraja import DarajaProvider, Initiator
+from gateway.payments.providers.daraja import CertificateMissing, DarajaProvider, Initiator, seal_password
 from gateway.payments.token_cache import SharedTokenCache
 
 # Of one request. A call makes two (a token, the order) and, when Daraja was quick to say that the token was bad, two
@@ -29,6 +29,15 @@ def list_pulled_providers() -> tuple[str, ...]:
 def check_provider(name: str) -> Registered:
     """Whether the provider takes our credentials. Raises `UnknownProvider`."""
     return _get(name).check()
+
+
+def can_use_certificate() -> bool:
+    """Whether the initiator's password could be sealed under the certificate that the settings name."""
+    try:
+        seal_password("", settings.MPESA_CERTIFICATE_FILE)
+    except CertificateMissing:
+        return False
+    return True
 
 
 def _get(name: str) -> DarajaProvider:

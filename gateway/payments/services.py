@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from fleet.audit.services import Act, record
 from fleet.cases.services import close_cases
@@ -56,6 +56,7 @@ from gateway.payments.locks import (
     lock_payment_of_checkout,
     lock_payment_of_receipt,
     lock_payments,
+    lock_prompted_purchase,
 )
 from gateway.payments.models import Payment
 from gateway.payments.ports import (
@@ -134,12 +135,7 @@ def confirm_payment(
     if known:
         outcome, can_go_on = hear_again(known, claim, trust, actor, now)
         return Accepted(known.pk if can_go_on else None, outcome)
-    purchase = reference and lock_open_purchase(
-        provider=claim.provider,
-        amount_minor=claim.amount_minor,
-        reference=reference,
-        payer_sha256=sha256_of(claim.payer),
-    )
+    purchase = reference and lock_open_purchase(claim, reference, sha256_of(claim.payer))
     payment = purchase or new_payment(claim, now)
     payment.account_text = claim.account_text
     confirm(payment, claim, trust, actor, now)
@@ -161,9 +157,7 @@ def settle_prompt(*, claim: PaymentClaim, actor: str, now: datetime, trust: Trus
         tell_meter(known, purchase, actor, now)
         return Accepted(known.pk, hear_again(known, claim, trust, actor, now)[0])
     if purchase is None and claim.payer.e164:
-        purchase = lock_open_purchase(
-            provider=claim.provider, amount_minor=claim.amount_minor, payer_e164=claim.payer.e164
-        )
+        purchase = lock_prompted_purchase(claim, now)
     payment = purchase if purchase and not purchase.receipt else new_payment(claim, now, like=purchase)
     if purchase is None or payment is purchase:  # a second payment leaves the checkout to the first
         payment.checkout_id = payment.checkout_id or claim.checkout_id
@@ -333,7 +327,10 @@ def push_one(*, payment_id: int | None, clock: Callable[[], datetime]) -> bool:
     reach(Failpoint.PUSH_CLAIMED)
     result = get_provider(payment.provider).push(push_request_of(payment), now=clock())
     reach(Failpoint.PUSH_SENT)
-    store_push(payment_id=payment.pk, result=result, actor=_ACTOR, now=clock())
+    try:
+        store_push(payment_id=payment.pk, result=result, actor=_ACTOR, now=clock())
+    except IntegrityError:  # its callback found another purchase of this phone and amount at this moment
+        store_push(payment_id=payment.pk, result=result, actor=_ACTOR, now=clock())
     return True
 
 

@@ -40,8 +40,8 @@ class StatementPeriodMissing(DomainError):
 
 
 class StatementImplausible(DomainError):
-    """Most of our payments of the period are not in the file: another account, or a filtered export. Its lines were
-    taken; nothing was frozen.
+    """Most of our payments of the period are not in the file (another account, or a filtered export), or several that
+    came after its last line (exported too early). Its lines were taken; nothing was frozen.
     """
 
     code = "statement_implausible"

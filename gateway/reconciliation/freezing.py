@@ -23,6 +23,8 @@ from vending.vends.models import UNFINISHED, Vend
 from vending.vends.services import hold_vend, release_vend
 
 _CASE_DUE = timedelta(days=1)
+# A payment buys once, and once more where it is moved.
+_MOST_SALES = 2
 
 
 def _sales_of(payment_id: int) -> list[Vend]:
@@ -30,18 +32,33 @@ def _sales_of(payment_id: int) -> list[Vend]:
     return list(made.filter(state__in=UNFINISHED).order_by("pk"))
 
 
-@transaction.atomic
+class _SoldMeanwhile(Exception):
+    """The payment bought something before it was frozen: that sale's meter is to be locked first."""
+
+
 def freeze_missing(*, payment_id: int, statement: Statement, actor: str, now: datetime) -> bool:
     """Freeze one payment that the statement lacks, hold its sale, open the case; False when it was listed meanwhile.
 
     Locks: the meters of its sales, then the payment, then the sales. Idempotent: frozen already, it stays so.
     """
+    for _ in range(_MOST_SALES):
+        try:
+            return _freeze(payment_id, statement, actor, now)
+        except _SoldMeanwhile:
+            continue
+    return _freeze(payment_id, statement, actor, now)
+
+
+@transaction.atomic
+def _freeze(payment_id: int, statement: Statement, actor: str, now: datetime) -> bool:
     sales = _sales_of(payment_id)
     lock_meters({sale.meter_id for sale in sales})
     payment = unlisted(Payment.objects.filter(pk=payment_id)).first()
     if payment is None:
         return False
     freeze_payment(payment_id=payment_id, reason=MISSING, actor=actor, now=now)
+    if {sale.pk for sale in _sales_of(payment_id)} - {sale.pk for sale in sales}:
+        raise _SoldMeanwhile
     for sale in sales:
         hold_vend(vend_id=sale.pk, reason=MISSING, actor=actor, now=now)
     details = {"statement": statement.pk, "amount_minor": payment.amount_minor, "currency": payment.currency}

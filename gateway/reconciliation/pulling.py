@@ -18,8 +18,8 @@ from vending.kernel.errors import DomainError
 logger = logging.getLogger(__name__)
 
 PULL = "pull"
-# A task may take 50 s; one page may take its own deadline after this.
-PATIENCE = timedelta(seconds=30)
+# A task may take 50 s, and one page up to 28 s of it to come.
+PATIENCE = timedelta(seconds=15)
 _MOST_PAGES = 500
 _WINDOW = timedelta(hours=6)
 

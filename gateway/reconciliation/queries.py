@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from fleet.cases.models import Case
 from gateway.payments.doubts import FREEZABLE
@@ -101,6 +101,17 @@ def get_checked_from(provider: str, starts_at: datetime) -> datetime:
     return starts_at - END_SLACK if joining.exists() else starts_at
 
 
+def get_checked_until(provider: str, ends_at: datetime) -> datetime:
+    """Until when our payments are held against a statement that ends here: what the last minutes hold is left to the
+    next one, but where that has come before.
+    """
+    joining = Statement.objects.filter(
+        provider=provider, finished_at__isnull=False, starts_at__lte=ends_at, ends_at__gt=ends_at
+    )
+    last_at = joining.aggregate(last_at=Max("ends_at"))["last_at"] or ends_at
+    return max(min(ends_at, last_at - END_SLACK), ends_at - END_SLACK)
+
+
 @dataclass(frozen=True)
 class ReportRow:
     """A line of a report. `payer_masked` shows three digits at most; `our_minor` is our amount where we have one."""
@@ -137,7 +148,8 @@ def get_report(provider: str, starts_at: datetime, ends_at: datetime) -> Report:
     lines = StatementLine.objects.filter(provider=provider, completed_at__gte=starts_at, completed_at__lt=ends_at)
     counts = dict(lines.values_list("outcome").annotate(Count("pk")))
     whole = lines.select_related("payment").order_by("completed_at", "pk")
-    ours = unlisted(payments_within(provider, get_checked_from(provider, starts_at), ends_at - END_SLACK))
+    checked = get_checked_from(provider, starts_at), get_checked_until(provider, ends_at)
+    ours = unlisted(payments_within(provider, *checked))
     return Report(
         provider,
         starts_at,

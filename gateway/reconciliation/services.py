@@ -5,15 +5,17 @@ many short transactions; `Statement.finished_at` is set by the last one, and unt
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 
 from fleet.audit.services import Act, record
 from fleet.cases.services import CaseDraft, open_cases
+from gateway.payments.models import Payment
 from gateway.payments.registry import get_provider
 from gateway.reconciliation.errors import StatementForeign, StatementImplausible, StatementPeriodMissing
 from gateway.reconciliation.freezing import freeze_missing, release_sales
@@ -24,9 +26,11 @@ from gateway.reconciliation.models import ColumnMapping, Statement, StatementLin
 from gateway.reconciliation.queries import (
     END_SLACK,
     get_checked_from,
+    get_checked_until,
     get_layout,
     list_known_lines,
     list_missing_ids,
+    moved_within,
     payments_within,
 )
 from gateway.reconciliation.statement_file import StatementFile, read_statement
@@ -36,6 +40,8 @@ from gateway.reconciliation.taking import BATCH, Taking, take_rows
 UNCLEAR = "statement_unclear"
 # A few missing payments are forged or late; most of them missing is the wrong file.
 _FEW_MISSING = 5
+# One payment after the last line is forged or late; several are what happened after the export.
+_LATE_MISSING = 1
 _CASE_DUE = timedelta(days=1)
 _LONGEST_NAME = 120
 
@@ -96,8 +102,8 @@ def import_statement(
     ended half-way goes on when the file is given again.
 
     Raises what `read_statement` raises, `UnknownProvider`, `MappingMissing`, `StatementForeign`,
-    `StatementPeriodMissing`, and `StatementImplausible` after the lines, when most of our payments are missing and the
-    caller is not sure of the file.
+    `StatementPeriodMissing`, and `StatementImplausible` after the lines, when most of our payments are missing, or
+    several after its last line, and the caller is not sure of the file.
     """
     read = _read(provider, content, mapping, starts_at, ends_at)
     statement = _open(provider, file_name, content, read, operator_id, actor, now)
@@ -201,8 +207,8 @@ def _open(
 
 
 def _checked_period(statement: Statement, now: datetime) -> tuple[datetime, datetime]:
-    starts_at = get_checked_from(statement.provider, statement.starts_at)
-    return starts_at, min(statement.ends_at, now) - END_SLACK
+    ends_at = get_checked_until(statement.provider, min(statement.ends_at, now))
+    return get_checked_from(statement.provider, statement.starts_at), ends_at
 
 
 def _list_missing(statement: Statement, now: datetime) -> list[int]:
@@ -212,15 +218,31 @@ def _list_missing(statement: Statement, now: datetime) -> list[int]:
 def _hold_ours_against(statement: Statement, bad_rows: int, is_sure: bool, actor: str, now: datetime) -> None:
     """Freeze what the statement lacks, one transaction each; let go what it has; then it is finished."""
     missing = _list_missing(statement, now)
-    ours = payments_within(statement.provider, *_checked_period(statement, now)).count()
-    if len(missing) > _FEW_MISSING and len(missing) * 2 > ours and not is_sure:
-        raise StatementImplausible(
-            f"{len(missing)} of our {ours} payments of the period are not in the file; nothing was frozen"
-        )
+    if not is_sure:
+        _check_plausible(statement, missing, now)
     for payment_id in missing:
         freeze_missing(payment_id=payment_id, statement=statement, actor=actor, now=now)
     release_sales(actor=actor, now=now)
     _finish(statement, len(missing), bad_rows, actor, now)
+
+
+def _check_plausible(statement: Statement, missing: Sequence[int], now: datetime) -> None:
+    """Raise `StatementImplausible` where it is likelier that the file is wrong than that our payments are."""
+    ours = payments_within(statement.provider, *_checked_period(statement, now)).count()
+    if len(missing) > _FEW_MISSING and len(missing) * 2 > ours:
+        raise StatementImplausible(
+            f"{len(missing)} of our {ours} payments of the period are not in the file; nothing was frozen"
+        )
+    last_at = StatementLine.objects.filter(
+        provider=statement.provider, completed_at__gte=statement.starts_at, completed_at__lt=statement.ends_at
+    ).aggregate(last_at=Max("completed_at"))["last_at"]
+    after = moved_within((last_at or statement.starts_at) + END_SLACK, statement.ends_at)
+    late = Payment.objects.filter(after, pk__in=missing).count()
+    if late > _LATE_MISSING:
+        raise StatementImplausible(
+            f"the file ends before {late} payments of ours, none of which it has: was it exported before its period was"
+            " over? Nothing was frozen"
+        )
 
 
 @transaction.atomic

@@ -1,10 +1,11 @@
 """The lines of one statement, batch by batch: each is taken once, whichever file says it first.
 
-A batch is one transaction; a line that frees a payment is one of its own, because it takes locks that a batch may not
-gather. A killed import therefore goes on where it stopped, and two imports at once do no harm.
+A batch is one transaction, and payments that nobody had heard of are made together in it (`new_payments`). A line that
+frees a payment or ends a purchase is a transaction of its own, because it takes locks that a batch may not gather. A
+killed import therefore goes on where it stopped, and two imports at once do no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,9 +14,10 @@ from django.db import IntegrityError, transaction
 from fleet.audit.services import Act, record
 from gateway.payments.models import Payment
 from gateway.payments.ports import STATEMENT, Door, Outcome, PaymentClaim
-from gateway.reconciliation.listed import MATCHED, is_settled, list_payments_by_receipt, take_claim
+from gateway.reconciliation.listed import CREATED, MATCHED, is_settled, list_payments_by_receipt, take_claim
 from gateway.reconciliation.locks import lock_statement
 from gateway.reconciliation.models import Statement, StatementLine
+from gateway.reconciliation.new_payments import NewLine, list_for_purchases, take_new
 from gateway.reconciliation.queries import list_known_lines, mask_payer
 from gateway.reconciliation.statement_rows import BadRow, Kind, StatementRow
 from gateway.reversals.services import note_reversal
@@ -23,7 +25,7 @@ from vending.kernel.errors import DomainError
 from vending.ledger.accounts import PROVIDER_FEES, provider_float
 from vending.ledger.services import Line, Posting, post
 
-BATCH = 200
+BATCH = 500
 NOTED, REVERSED = "noted", "reversed"
 
 
@@ -83,12 +85,19 @@ def take_rows(taking: Taking, rows: Sequence[StatementRow]) -> list[BadRow]:
 
 
 def _rows_alone(taking: Taking, rows: Sequence[StatementRow]) -> list[StatementRow]:
-    """Rows about payments that we have and that are not as the row says: those that cost locks."""
-    paid = {row.receipt: row for row in rows if row.kind == Kind.PAYMENT}
-    payments = list_payments_by_receipt(taking.statement.provider, paid)
-    return [
-        paid[receipt] for receipt, payment in payments.items() if not is_settled(payment, taking.claim(paid[receipt]))
-    ]
+    """Rows about payments that we have and that are not as the row says, or about purchases that wait for their money:
+    those that cost locks.
+    """
+    paid = [row for row in rows if row.kind == Kind.PAYMENT]
+    provider = taking.statement.provider
+    payments = list_payments_by_receipt(provider, [row.receipt for row in paid])
+    awaited = list_for_purchases(provider, [taking.claim(row) for row in paid if row.receipt not in payments])
+    return [row for row in paid if row.receipt in awaited or _is_doubted(taking, row, payments)]
+
+
+def _is_doubted(taking: Taking, row: StatementRow, payments: Mapping[str, Payment]) -> bool:
+    payment = payments.get(row.receipt)
+    return payment is not None and not is_settled(payment, taking.claim(row))
 
 
 def _take_batch(taking: Taking, rows: Sequence[StatementRow]) -> list[BadRow]:
@@ -137,17 +146,25 @@ def _contradiction(row: StatementRow, line: StatementLine | None) -> BadRow | No
 
 def _take_payments(taking: Taking, rows: Sequence[StatementRow], *, is_alone: bool) -> list[StatementLine]:
     payments = list_payments_by_receipt(taking.statement.provider, [row.receipt for row in rows])
-    return [_take_payment(taking, row, payments.get(row.receipt), is_alone) for row in rows]
-
-
-def _take_payment(taking: Taking, row: StatementRow, payment: Payment | None, is_alone: bool) -> StatementLine:
-    claim = taking.claim(row)
-    if payment and is_settled(payment, claim):
-        return taking.line(row, MATCHED, payment.pk)
-    if payment and not is_alone:
+    doubted = [row for row in rows if _is_doubted(taking, row, payments)]
+    if doubted and not is_alone:
         raise _Alone
+    settled = [row for row in rows if row.receipt in payments and row not in doubted]
+    lines = [taking.line(row, MATCHED, payments[row.receipt].pk) for row in settled]
+    rest = [row for row in rows if row.receipt not in payments] + doubted
+    return lines + ([_take_alone(taking, row) for row in rest] if is_alone else _take_new(taking, rest))
+
+
+def _take_alone(taking: Taking, row: StatementRow) -> StatementLine:
+    claim = taking.claim(row)
     listed = take_claim(claim=claim, raw=row.raw, source=STATEMENT, actor=taking.actor, now=taking.now)
     return taking.line(row, listed.outcome, listed.payment_id)
+
+
+def _take_new(taking: Taking, rows: Sequence[StatementRow]) -> list[StatementLine]:
+    new = [NewLine(taking.claim(row), row.raw) for row in rows]
+    ids = take_new(lines=new, source=STATEMENT, actor=taking.actor, now=taking.now)
+    return [taking.line(row, CREATED, payment_id) for row, payment_id in zip(rows, ids, strict=True)]
 
 
 def _take_reversal(taking: Taking, row: StatementRow) -> StatementLine:

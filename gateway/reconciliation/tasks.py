@@ -1,4 +1,4 @@
-"""Celery's entry to pulls. They do nothing where no provider is set to be pulled."""
+"""Celery's entry to pulls, and to sales whose payment is no longer in doubt, whichever door said so."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from gateway import clock
 from gateway.payments.registry import list_pulled_providers
 from gateway.queues import Queue
 from gateway.reconciliation import pulling
+from gateway.reconciliation.freezing import release_sales
 
 NEWEST, ALL = timedelta(hours=2), timedelta(hours=48)
 _ACTOR = "system:reconciliation"
@@ -15,7 +16,8 @@ _ACTOR = "system:reconciliation"
 
 @shared_task(queue=Queue.PAYMENTS)
 def pull_newest() -> None:
-    """The last two hours: what a lost callback would have told."""
+    """Let sales go that nothing stops any more; then the last two hours: what a lost callback would have told."""
+    release_sales(actor=_ACTOR, now=clock.now())
     for provider in list_pulled_providers():
         ends_at = clock.now()
         pulling.pull(provider=provider, starts_at=ends_at - NEWEST, ends_at=ends_at, actor=_ACTOR, clock=clock.now)

@@ -2,23 +2,30 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from fleet.meters.locks import lock_meters
+from gateway.payments.doubts import WRONG_METER
 from gateway.payments.locks import lock_payments
 from gateway.payments.models import Payment
 from gateway.refunds.errors import RefundMissing
 from gateway.refunds.lifecycle import RefundState
 from gateway.refunds.models import Refund
+from gateway.reversals.models import Reversal
 
 # Longer than every deadline of the provider's call together.
 LEASE = timedelta(seconds=60)
 
 
 def lock_due_refund(now: datetime) -> Refund | None:
-    """The refund that is due longest to be asked for, with its payment; what somebody else has is left to them."""
+    """The refund that is due longest to be asked for, with its payment; what somebody else has is left to them.
+
+    Money that is in doubt by now, or whose reversal has been told, is not asked for: it waits.
+    """
+    told = Reversal.objects.filter(provider=OuterRef("payment__provider"), payment_receipt=OuterRef("payment__receipt"))
     due = Refund.objects.select_for_update(skip_locked=True, of=("self",)).select_related("payment")
     due = due.filter(Q(leased_until=None) | Q(leased_until__lte=now), next_try_at__lte=now)
+    due = due.filter(~Exists(told), payment__must_verify=False, payment__frozen_reason__in=("", WRONG_METER))
     return due.filter(state__in=(RefundState.WAITING, RefundState.ASKED)).order_by("next_try_at", "pk").first()
 
 

@@ -3,6 +3,8 @@
 from django.db.models import Sum
 
 from gateway.fulfilment.services import AUTHORITY_KINDS
+from gateway.inquiries.lifecycle import InquiryState
+from gateway.inquiries.models import Inquiry
 from gateway.payments.doubts import WRONG_METER
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
@@ -49,6 +51,12 @@ def find_payment_of(provider: str, receipt: str) -> Payment | None:
     return Payment.objects.filter(provider=provider, receipt=receipt).first()
 
 
+def has_later_question(inquiry: Inquiry) -> bool:
+    """Whether the same was asked again since, and that has no answer yet."""
+    asked = Inquiry.objects.filter(payment=inquiry.payment_id, kind=inquiry.kind, state=InquiryState.ASKED)
+    return asked.filter(pk__gt=inquiry.pk).exists()
+
+
 def sum_refunded(payment_id: int) -> int:
     """What went back of a payment, or is on its way, in minor units."""
     total: int | None = Refund.objects.filter(payment_id=payment_id).aggregate(total=Sum("amount_minor"))["total"]
@@ -81,7 +89,7 @@ def check_can_refund_whole(payment: Payment) -> None:
     `WalletHoldsLess`.
     """
     check_not_in_doubt(payment)
-    if payment.state == PaymentState.SUSPENSE:
+    if payment.state == PaymentState.SUSPENSE and payment.meter_id is None:
         return
     if payment.state != PaymentState.ALLOCATED or payment.meter_id is None:
         raise PaymentNotRefundable(f"a payment that is {payment.state} cannot be given back")

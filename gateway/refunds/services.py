@@ -49,6 +49,7 @@ from gateway.refunds.queries import (
     check_can_refund_whole,
     find_payment_of,
     get_refund,
+    has_later_question,
     is_receipt_taken,
     is_whole,
 )
@@ -56,6 +57,7 @@ from gateway.refunds.taken_back import take_back
 from gateway.reversals.locks import lock_reversal
 from gateway.reversals.queries import get_reversal, list_applicable_ids
 from gateway.reversals.services import note_reversal
+from vending.kernel.errors import DomainError
 from vending.ledger.accounts import REFUNDS, SUSPENSE, WALLET
 from vending.ledger.services import Line, Posting, post
 
@@ -139,7 +141,10 @@ def ask_one(*, clock: Callable[[], datetime]) -> bool:
         remarks=f"refund {order.refund.pk}",
         addresses=addresses_of(payment.provider),
     )
-    asked = get_provider(payment.provider).ask_reversal(request, now=clock())
+    try:
+        asked = get_provider(payment.provider).ask_reversal(request, now=clock())
+    except DomainError as refusal:  # the provider is no longer set up
+        asked = Asked(PushOutcome.REFUSED, code=refusal.code)
     _store_asked(order, asked, clock())
     return True
 
@@ -182,10 +187,11 @@ def _store_asked(order: _Order, asked: Asked, now: datetime) -> None:
 @transaction.atomic
 def settle_reversal_answer(*, inquiry: Inquiry, answer: ProviderAnswer, actor: str, now: datetime) -> None:
     """The provider's final word on a reversal that was ordered: PAID is money that went back, once however often it is
-    said; NOT_PAID leaves it to a person. Anything else waits to be ordered again.
+    said; NOT_PAID leaves it to a person, unless a later order is still without an answer. Anything else waits to be
+    ordered again.
     """
     payment = lock_payment_and_meter(inquiry.payment)
-    if answer.outcome is Outcome.NOT_PAID:
+    if answer.outcome is Outcome.NOT_PAID and not has_later_question(inquiry):
         for refund in lock_open_refunds(inquiry.payment_id):
             if refund.state == RefundState.ASKED:
                 send_by_hand(refund, f"refused {answer.result_code}", actor, now)
@@ -222,13 +228,16 @@ def apply_reversal(*, reversal_id: int, actor: str, now: datetime) -> bool:
 
 
 def apply_reversals(*, now: datetime, actor: str, limit: int = 100) -> int:
-    """Book what providers took back, each alone: one that cannot be does not stop the rest. Returns how many."""
-    applied = 0
-    for reversal_id in list_applicable_ids(limit):
-        try:
-            applied += apply_reversal(reversal_id=reversal_id, actor=actor, now=now)
-        except Exception:
-            logger.exception("reversal %d cannot be booked", reversal_id)
+    """Book all that providers took back, `limit` at a time and each alone: those that cannot be, or wait for a person,
+    do not stop the rest. Returns how many.
+    """
+    applied = last_id = 0
+    while reversal_ids := list_applicable_ids(limit, after=last_id):
+        for last_id in reversal_ids:
+            try:
+                applied += apply_reversal(reversal_id=last_id, actor=actor, now=now)
+            except Exception:
+                logger.exception("reversal %d cannot be booked", last_id)
     return applied
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from fleet.cases.queries import has_case
 from fleet.cases.services import CaseDraft, close_cases, open_cases
 from fleet.meters.queries import get_meter
 from gateway.payments.lifecycle import PAYMENT, PaymentState
@@ -16,6 +17,7 @@ from gateway.payments.models import Payment
 from gateway.refunds.letters import queue_reversed_after_token
 from gateway.refunds.lifecycle import RefundState
 from gateway.refunds.locks import lock_open_refunds
+from gateway.refunds.models import Refund
 from gateway.refunds.moving import IN_PART, finish, move_payment, send_by_hand
 from gateway.refunds.queries import find_refund_of_receipt, find_sale_of
 from gateway.reversals.models import Reversal
@@ -54,13 +56,36 @@ def take_back(*, reversal: Reversal, payment: Payment, actor: str, now: datetime
         return False
     paid_out = reversal.receipt and find_refund_of_receipt(payment.provider, reversal.receipt)
     if paid_out and paid_out.payment_id == payment.pk and paid_out.state == RefundState.DONE:
-        close_reversal(reversal=reversal, payment=payment, outcome="refund", actor=actor, now=now)
+        _close_as_refund(taking)
         return True
     if reason := _reason_to_wait(taking):
         _wait_for_person(taking, reason)
         return False
+    if parts := _list_parts_paid_out(taking):
+        for refund in parts:
+            finish(refund, payment, reversal.receipt or payment.receipt or "", actor, now)
+        _close_as_refund(taking)
+        return True
     _book(taking)
     return True
+
+
+def _close_as_refund(taking: _Taking) -> None:
+    """The reversal is what a refund of ours was paid out by: it takes nothing more."""
+    payment, actor, now = taking.payment, taking.actor, taking.now
+    close_reversal(reversal=taking.reversal, payment=payment, outcome="refund", actor=actor, now=now)
+    subject, outcome = f"payment:{payment.pk}", "closed by itself: it is the receipt of the refund"
+    close_cases(subject=subject, reason=TWICE_CASE, outcome=outcome, actor=actor, now=now)
+
+
+def _list_parts_paid_out(taking: _Taking) -> list[Refund]:
+    """The refund of a part that somebody paid out by reversing just that much: the rest of the payment stays as it is,
+    and so does what it bought.
+    """
+    amount_minor = taking.reversal.amount_minor
+    if taking.payment.state != PaymentState.ALLOCATED or amount_minor >= taking.payment.amount_minor:
+        return []
+    return [refund for refund in lock_open_refunds(taking.payment.pk) if refund.amount_minor == amount_minor][:1]
 
 
 def _reason_to_wait(taking: _Taking) -> str:
@@ -70,15 +95,18 @@ def _reason_to_wait(taking: _Taking) -> str:
         return AMOUNT_CASE
     if payment.state in _WITHOUT_METER and reversal.amount_minor != payment.amount_minor:
         return AMOUNT_CASE
-    return TWICE_CASE if payment.state in _ENDS and payment.meter_id is None else ""
+    # Without its own receipt it may be the very money that went back before: a list will tell.
+    is_nobodys = payment.meter_id is None or not reversal.receipt
+    return TWICE_CASE if payment.state in _ENDS and is_nobodys else ""
 
 
 def _wait_for_person(taking: _Taking, reason: str) -> None:
-    """Nobody asks for the money once more meanwhile."""
+    """Nobody asks for the money once more meanwhile. A case that a person has closed stays closed."""
     for refund in lock_open_refunds(taking.payment.pk):
         if refund.state != RefundState.BY_HAND:
             send_by_hand(refund, "taken back in another amount", taking.actor, taking.now)
-    _open_cases(taking, [reason], 0)
+    if not has_case(reason, f"payment:{taking.payment.pk}"):
+        _open_cases(taking, [reason], 0)
 
 
 def _book(taking: _Taking) -> None:

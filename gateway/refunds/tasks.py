@@ -1,5 +1,7 @@
 """Celery's entry to money that goes back."""
 
+from datetime import timedelta
+
 from celery import shared_task
 
 from gateway.clock import now
@@ -7,14 +9,14 @@ from gateway.queues import Queue
 from gateway.refunds.services import apply_reversals, ask_one
 
 _ACTOR = "system:refunds"
-_MOST_A_SWEEP = 20
+# A task may take 50 s, and one order up to 28 s of it.
+PATIENCE = timedelta(seconds=20)
 
 
 @shared_task(queue=Queue.PAYMENTS)
 def sweep_refunds() -> None:
     """Book what providers took back, then order what is to be given back: the first may have done the second."""
-    while apply_reversals(now=now(), actor=_ACTOR):
+    until = now() + PATIENCE
+    apply_reversals(now=now(), actor=_ACTOR)
+    while now() < until and ask_one(clock=now):
         pass
-    for _ in range(_MOST_A_SWEEP):
-        if not ask_one(clock=now):
-            return

@@ -32,9 +32,9 @@ def find_reversal(provider: str, payment_receipt: str) -> Reversal | None:
     return Reversal.objects.filter(provider=provider, payment_receipt=payment_receipt).first()
 
 
-def list_applicable_ids(limit: int) -> list[int]:
-    """Reversals that are not in the books yet and whose payment is here by now, the oldest first."""
-    waiting = Reversal.objects.filter(Q(applied_at=None), Exists(_payments()))
+def list_applicable_ids(limit: int, *, after: int = 0) -> list[int]:
+    """Reversals that are not in the books yet and whose payment is here by now, the oldest first, from an id on."""
+    waiting = Reversal.objects.filter(Q(applied_at=None), Exists(_payments()), pk__gt=after)
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
 
 

@@ -4,14 +4,18 @@ Only the word is kept here; what it means for the payment, the sale and the book
 when the payment itself is known.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
 from fleet.audit.services import Act, record
+from fleet.cases.services import CaseDraft, open_cases
 from gateway.payments.models import Payment
 from gateway.reversals.locks import lock_reversal_of
 from gateway.reversals.models import Reversal
+
+CONTRADICTED_CASE = "reversal_contradicted"
+PATIENCE = timedelta(hours=24)
 
 
 @transaction.atomic
@@ -27,7 +31,7 @@ def note_reversal(
     now: datetime,
 ) -> Reversal:
     """The money of `payment_receipt` went back. Idempotent by (provider, payment_receipt): the first word stands, a
-    later one only adds the reversal's own receipt where the first had none; another amount is audited.
+    later one only adds the reversal's own receipt where the first had none; another amount is audited, and a case.
     """
     known = lock_reversal_of(provider, payment_receipt)
     if known is None:
@@ -47,9 +51,18 @@ def note_reversal(
         known.receipt = receipt
         known.save(update_fields=["receipt"])
     if amount_minor != known.amount_minor:
-        act = Act("reversal.contradicted", f"reversal:{known.pk}", {"claimed_minor": amount_minor, "door": door})
-        record(actor=actor, acts=[act], now=now)
+        _contradict(known, amount_minor, door, actor, now)
     return known
+
+
+def _contradict(known: Reversal, claimed_minor: int, door: str, actor: str, now: datetime) -> None:
+    """Taken back in parts, or told wrongly: what is beyond the first word is booked by nobody before a person looked."""
+    subject, details = f"reversal:{known.pk}", {"claimed_minor": claimed_minor, "door": door}
+    record(actor=actor, acts=[Act("reversal.contradicted", subject, details)], now=now)
+    facts = {"taken_minor": known.amount_minor, "claimed_minor": claimed_minor, "currency": known.currency}
+    payment = Payment.objects.filter(provider=known.provider, receipt=known.payment_receipt).only("pk").first()
+    about = f"payment:{payment.pk}" if payment else subject
+    open_cases(drafts=[CaseDraft(CONTRADICTED_CASE, about, now + PATIENCE, facts)], actor=actor, now=now)
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from fleet.meters.services import can_vend
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.queries import list_open_purchases, list_past_amounts
-from gateway.ussd.menus.facts import CodeFacts, CodeState, MeterFacts, QuoteFacts
+from gateway.ussd.menus.facts import CodeFacts, CodeState, MeterFacts, QuoteFacts, Refusal
 from vending.kernel.money import digits_of
 from vending.ledger.queries import get_wallet
 from vending.sts.errors import StsError
@@ -70,14 +70,18 @@ class PhoneFacts:
         return chosen[0], chosen[1], chosen[2]
 
     def get_quote(self, meter_id: int, amount_minor: int) -> QuoteFacts:
+        if self._is_foreign(meter_id):
+            return QuoteFacts(refusal=Refusal.CANNOT_SELL)
         try:
             quote = get_quote(meter=self._meter(meter_id), paid_minor=amount_minor, now=self._now)
         except TariffMissing:
-            return QuoteFacts(refusal="blocked")
+            return QuoteFacts(refusal=Refusal.CANNOT_SELL)
         return QuoteFacts(
             energy_kwh_tenths=quote.split.energy_kwh_tenths,
             vat_minor=quote.split.vat_minor,
+            levies_minor=quote.split.levies_minor,
             fee_minor=quote.split.fee_minor,
+            fee_months=quote.fee_months,
             kept_minor=quote.split.kept_minor,
             wallet_minor=quote.split.wallet_used_minor,
             refusal=quote.refusal,
@@ -86,7 +90,7 @@ class PhoneFacts:
         )
 
     def can_sell(self, meter_id: int) -> bool:
-        return list_refusals([self._meter(meter_id)], self._now)[meter_id] is None
+        return not self._is_foreign(meter_id) and list_refusals([self._meter(meter_id)], self._now)[meter_id] is None
 
     def list_codes(self, meter_id: int) -> tuple[CodeFacts, ...]:
         """Sales of a linked meter, and this phone's purchases for it that are not sales (yet), newest first."""
@@ -102,6 +106,10 @@ class PhoneFacts:
 
     def kept_minor(self, meter_id: int) -> int:
         return get_wallet(meter_id)
+
+    def _is_foreign(self, meter_id: int) -> bool:
+        """Whether its site takes other money than this phone's menus ask for and show."""
+        return self._meter(meter_id).site.currency != self.currency
 
     def _meter(self, meter_id: int) -> Meter:
         for meter in self._linked:

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import connection
 
 from gateway.payments.doubts import PAID_WITHOUT_RECEIPT
+from gateway.payments.masks import pattern_of
 from gateway.payments.ports import PaymentClaim
 from gateway.payments.queries import sha256_of
 from gateway.payments.trust import Trust
@@ -22,6 +23,7 @@ WITH known AS (
   SELECT id, reason FROM gateway_payment
   WHERE provider = %(provider)s AND reference = %(reference)s AND reference <> '' AND amount_minor = %(amount)s
     AND state IN ('EXPECTED', 'UNKNOWN') AND (%(sha256)s = '' OR payer_sha256 = %(sha256)s)
+    AND (%(shown)s = '' OR payer_e164 ~ %(shown)s)
     AND NOT EXISTS (SELECT FROM known)
   ORDER BY id LIMIT 1 FOR UPDATE
 ), simple AS (
@@ -91,6 +93,7 @@ def accept_confirmation(
         "e164": claim.payer.e164,
         "sha256": sha256_of(claim.payer),
         "masked": claim.payer.masked,
+        "shown": pattern_of(claim.payer.masked),
         "paid_at": claim.paid_at,
         "authenticity": trust.authenticity,
         "must_verify": trust.must_verify,

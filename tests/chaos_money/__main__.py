@@ -18,7 +18,7 @@ from tests.chaos_money.plan import Meter, draw_acts
 from tests.chaos_money.strikes import Striker
 from tests.chaos_money.tables import print_table
 
-BEST_MINUTES, POLL_SECONDS = 20.0, 0.2
+MOST_MINUTES, POLL_SECONDS = 20.0, 0.2
 WALLET = "5000000"
 KNOBS: dict[str, Any] = {
     "payments_untold_percent": 1.0,
@@ -61,7 +61,7 @@ def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos-money", description=__doc__)
     parser.add_argument("--payments", type=int, default=5000, help="how many payments customers begin")
     parser.add_argument("--seed", type=int, help="of the plan; drawn and printed when it is not given")
-    parser.add_argument("--minutes", type=float, default=BEST_MINUTES, help="how long customers may take")
+    parser.add_argument("--minutes", type=float, default=MOST_MINUTES, help="how long customers may take")
     parser.add_argument("--drain-seconds", type=float, default=240.0, help="how long everything may take to settle")
     parser.add_argument("--keep-log", action="store_true", help="print the end of the product's log on a deviation")
     return parser.parse_args()
@@ -83,8 +83,12 @@ def _play(installation: Installation, count: int, seed: int, seconds: float) -> 
     striker = Striker(installation, seed, rounds=2 if count >= 1000 else 1)
     ends_at = time.monotonic() + seconds
     customers.start()
+    said = 0
     while not customers.are_done():
         striker.strike_up_to(customers.begun / count)
+        if customers.begun >= said + count // 10:
+            said = customers.begun
+            print(f"  {said} payments begun", flush=True)
         if time.monotonic() > ends_at:
             raise SystemExit(f"after {seconds:.0f} s only {customers.begun} of {count} payments had begun")
         time.sleep(POLL_SECONDS)

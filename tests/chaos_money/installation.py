@@ -22,6 +22,7 @@ EXTRA_METERS = 42
 VERIFY_ABOVE = 250
 INITIATOR_NAME = "chaos-initiator"
 _STORE_DEPTH = "4000"  # codes are typed in at the end, in the order in which their texts came
+_LOOK_AHEAD_MINUTES = "2000"  # a meter's tokens of a month are made in minutes, and each has a minute of its own
 _NO_LIMIT = 2_000_000_000
 
 
@@ -103,6 +104,7 @@ def _environment(folder: Path, simulator_url: str) -> dict[str, str]:
         "TOKENI_MODE": "demo",
         "TOKENI_DATA_DIR": str(folder / "data"),
         "SMS_AMBIGUOUS_SECONDS": "2",
+        "TID_LOOK_AHEAD_MINUTES": _LOOK_AHEAD_MINUTES,
         "PAYMENT_VERIFY_ABOVE": str(VERIFY_ABOVE),
         "AFRICASTALKING_BASE_URL": simulator_url,
         "AFRICASTALKING_USERNAME": "chaos",

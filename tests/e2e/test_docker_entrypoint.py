@@ -26,6 +26,7 @@ from tests.support.servers import PostgresServer
 ENTRYPOINT = ROOT / "docker" / "entrypoint.sh"
 WAIT_SECONDS = 30.0
 KEY_FILE, KEY = "KEY_ENCRYPTION_KEY_FILE", "KEY_ENCRYPTION_KEY"
+INITIATOR_PASSWORD = "MPESA_INITIATOR_PASSWORD"
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def environment(tmp_path: Path, postgres: PostgresServer, redis: Server) -> dict
         "TMPDIR": str(tmp_path),
     }
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    settings = settings_for_tests(tmp_path, addresses) | {KEY: secrets.token_hex(32)}
+    settings = settings_for_tests(tmp_path, addresses) | {KEY: secrets.token_hex(32), INITIATOR_PASSWORD: "word"}
     return settings | {"TOKENI_MODE": "production", "PUBLIC_BASE_URL": f"http://{addresses['BIND']}", "PATH": path}
 
 
@@ -87,6 +88,10 @@ def was_given_key(process: subprocess.Popen[bytes]) -> bool:
     return KEY in names
 
 
+def was_given_initiator_password(process: subprocess.Popen[bytes]) -> bool:
+    return f"\0{INITIATOR_PASSWORD}=" in "\0" + Path(f"/proc/{process.pid}/environ").read_text()
+
+
 def may_leave_a_core_dump(process: subprocess.Popen[bytes]) -> bool:
     limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
     (line,) = [line for line in limits if line.startswith("Max core file size")]
@@ -111,6 +116,7 @@ def test_entrypoint_on_an_empty_database_migrates_and_serves(environment: dict[s
         wait_until(lambda: status_of(f"{url}/health/live") == 200, web)
         assert status_of(f"{url}/health/ready") == 200
         assert not was_given_key(web)
+        assert not was_given_initiator_password(web)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(environment["BIND"].rpartition(":")[2])), timeout=2)
 
@@ -125,10 +131,12 @@ def test_entrypoint_beat_wakes_each_worker_and_only_tokens_has_the_key(environme
         for queue, worker in workers.items():
             wait_until(lambda: tasks_done(environment, queue), worker)  # noqa: B023
             assert was_given_key(worker) == (queue == Queue.TOKENS)
+            assert was_given_initiator_password(worker) == (queue == Queue.PAYMENTS)
             assert not may_leave_a_core_dump(worker)
             assert run(environment, "ping", queue).returncode == 0
         assert beat.poll() is None
         assert not was_given_key(beat)
+        assert not was_given_initiator_password(beat)
         for process in (beat, *workers.values()):
             process.send_signal(signal.SIGTERM)
     assert run(environment, "ping", Queue.TOKENS).returncode != 0
@@ -183,6 +191,15 @@ def test_compose_gives_the_key_to_the_tokens_worker_alone() -> None:
     assert with_secret == with_setting == {"worker-tokens"}
     assert {service["environment"][KEY] for service in own_services().values()} == {""}
     assert own_services()["worker-tokens"]["command"] == ["worker", "tokens"]
+
+
+def test_compose_gives_what_orders_money_back_to_the_payments_worker_alone() -> None:
+    with_certificate = {name for name, service in own_services().items() if "mpesa_certificate" in service["secrets"]}
+    for setting in (INITIATOR_PASSWORD, "MPESA_CERTIFICATE_FILE"):
+        assert {name for name, service in own_services().items() if service["environment"][setting]} == with_certificate
+
+    assert with_certificate == {"worker-payments"}
+    assert own_services()["worker-payments"]["command"] == ["worker", "payments"]
 
 
 def test_compose_gives_the_ea07_tables_to_whoever_quotes_or_sells() -> None:

@@ -66,6 +66,14 @@ def test_key_encryption_key_is_named_to_the_tokens_worker_alone(product: Product
     assert web == set()
 
 
+def test_initiator_password_is_named_to_the_worker_of_the_payments_queue_alone(product: Product) -> None:
+    everybody = {*product.children(), *descendants(product.ready["pids"]["web"])}
+
+    holders = {pid for pid in everybody if "MPESA_INITIATOR_PASSWORD" in environment_of(pid)}
+
+    assert holders == {product.find_child("calls@")}
+
+
 def test_worker_killed_at_a_fail_point_is_started_again_without_it(product: Product, world: OutsideWorld) -> None:
     first, receipt = product.ready["pids"]["workers"][0], new_receipt()
     drn = product.active_meter(OTIENO)["drn"]

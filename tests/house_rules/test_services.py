@@ -14,10 +14,14 @@ WITHOUT_ACTOR: dict[str, set[str]] = {
         "gateway/fulfilment.fulfil",
         "gateway/fulfilment.issue_and_settle",
         "gateway/fulfilment.resume",
+        "gateway/inquiries.ask_statuses",
+        "gateway/inquiries.lose_inquiries",
+        "gateway/inquiries.query_prompts",
         "gateway/payments.give_up_purchases",
         "gateway/ussd.close_silent_sessions",
         "gateway/payments.postpone_payment",
         "gateway/payments.push_one",
+        "gateway/refunds.ask_one",
         "gateway/sms.apply_kept_reports",
         "gateway/sms.expire_messages",
         "gateway/sms.recover_unanswered",
@@ -32,7 +36,9 @@ WITHOUT_ACTOR: dict[str, set[str]] = {
     },
     "a vendor's callback: the journal keeps who said what": {
         "gateway/ussd.close_session",
+        "gateway/webhooks.accept_answer",
         "gateway/webhooks.accept_hop",
+        "gateway/webhooks.accept_list",
         "gateway/webhooks.accept_payment",
         "gateway/webhooks.accept_report",
         "gateway/webhooks.accept_session_event",
@@ -41,6 +47,7 @@ WITHOUT_ACTOR: dict[str, set[str]] = {
         "gateway/webhooks.unreadable",
     },
     "a hint: only when the next try comes is changed": {"vending/vends.wake_held_vends"},
+    "no act: when a key was last used": {"gateway/api.note_use"},
     "writes nothing": {"vending/keys.open_vending_key", "vending/keys.open_vending_key_for_reading"},
 }
 # Sealing takes the last seal and unsealed entries, which no other act ever locks.

@@ -1,12 +1,8 @@
 """`verify_books`: quiet about books that are true, and naming the row for one changed row of each kind."""
 
-import io
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, transaction
 
 from fleet.audit.models import AuditSeal
@@ -25,7 +21,7 @@ from gateway.sms.services import store_result
 from gateway.webhooks.models import Callback
 from tests.support.committed import at_once, committed, committed_world
 from tests.support.fake_security_module import FakeSecurityModule
-from tests.support.tampering import drop_triggers, run_sql
+from tests.support.tampering import Change, list_unsaid, remove, update, verify
 from tests.support.world import ACTOR, AMINA, NOW, World
 from vending.keys.models import VendingKey
 from vending.keys.stopping import start_vending_key, stop_vending_key
@@ -38,16 +34,6 @@ from vending.vends.models import Vend
 __all__ = ["committed", "committed_world"]
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 Ids = dict[str, int]
-
-
-def verify() -> tuple[int, list[str]]:
-    """Exit status and lines of standard output."""
-    out, status = io.StringIO(), 0
-    try:
-        call_command("verify_books", stdout=out)
-    except SystemExit as end:
-        status = int(str(end.code))
-    return status, out.getvalue().splitlines()
 
 
 @pytest.fixture(autouse=True)
@@ -113,21 +99,6 @@ def send_in_vain(world: World) -> None:
 
 def test_books_after_sales_of_every_kind_have_no_differences(books: Ids) -> None:
     assert verify() == (0, ["differences: 0"])
-
-
-class Change(NamedTuple):
-    """Statements that change one thing, and the rows that have to be named for it."""
-
-    statements: tuple[str, ...]
-    rows: tuple[str, ...]
-
-
-def update(table: str, row: str, changes: str, *named: str) -> Change:
-    return Change((f"UPDATE {table} SET {changes} WHERE id = {{{row}}}",), named)  # noqa: S608 -- all of it is ours
-
-
-def remove(table: str, row: str, *named: str) -> Change:
-    return Change((f"DELETE FROM {table} WHERE id = {{{row}}}",), named)  # noqa: S608 -- all of it is ours
 
 
 def payment(row: str, changes: str, *named: str) -> Change:
@@ -275,24 +246,8 @@ KINDS = sorted({name.partition("-")[0] for name in CHANGES})
 @pytest.mark.parametrize("kind", KINDS)
 def test_books_with_one_row_changed_exit_1_and_name_it(books: Ids, kind: str) -> None:
     """Each change of this kind by itself; what was not found or not named is told by the change's name."""
-    drop_triggers()
-    wrong = {}
-    for name, change in CHANGES.items():
-        if name.partition("-")[0] == kind and (unsaid := what_is_not_told(change, books)):
-            wrong[name] = unsaid
-    assert wrong == {}
-
-
-def what_is_not_told(change: Change, books: Ids) -> list[str]:
-    """The rows that `verify_books` should name and does not; the change is undone."""
-    with transaction.atomic():
-        assert run_sql(*(statement.format(**books) for statement in change.statements)) >= 1
-        status, (*differences, last) = verify()
-        transaction.set_rollback(True)
-    assert change.rows
-    assert (status, last) == (1 if differences else 0, f"differences: {len(differences)}")
-    rows = (row.format(**books) for row in change.rows)
-    return [row for row in rows if not any(re.search(rf"(?<!\w){row}(?!\d)", line) for line in differences)]
+    of_kind = {name: change for name, change in CHANGES.items() if name.partition("-")[0] == kind}
+    assert list_unsaid(of_kind, books) == {}
 
 
 def test_books_with_a_token_from_nowhere_name_it_and_its_authority(books: Ids, world: World) -> None:

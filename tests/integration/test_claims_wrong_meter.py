@@ -9,6 +9,7 @@ from gateway.claims.lifecycle import ClaimState
 from gateway.claims.models import ClaimTry, MeterClaim
 from gateway.claims.outcomes import ClaimOutcome, ClaimWord
 from gateway.claims.services import claim_wrong_meter, expire_claims
+from gateway.fulfilment.waiting import tell_waiting_customers
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.sms.models import Message
@@ -40,6 +41,14 @@ def pay_wrong(world: World, amount_minor: int = 20_000) -> Payment:
 
 def wrong_meter_case() -> Case:
     return Case.objects.get(reason="wrong_meter")
+
+
+def test_customer_whose_payment_is_stopped_is_told_once(world: World) -> None:
+    accepted = world.confirm(account=OTHER_DRN)
+    assert claim(world, Payment.objects.get(pk=accepted.payment_id or 0)).word == ClaimWord.STOPPED
+    world.later(60)
+    assert tell_waiting_customers(now=world.now) == []
+    assert [message.kind for message in Message.objects.all()] == ["wrong_meter_held"]
 
 
 def test_code_that_is_not_made_yet_is_stopped_for_good(world: World) -> None:

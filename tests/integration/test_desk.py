@@ -10,9 +10,6 @@ from fleet.approvals.lifecycle import ApprovalState
 from fleet.approvals.models import Approval
 from fleet.approvals.services import ask
 from fleet.audit.models import AuditEntry
-from fleet.operators.models import Operator
-from fleet.operators.services import set_operator
-from gateway.books.queries import list_differences
 from gateway.desk.acts.table import ACTS
 from gateway.desk.errors import (
     KindUnknown,
@@ -21,17 +18,17 @@ from gateway.desk.errors import (
     VendMissing,
 )
 from gateway.desk.kinds import LABELS
-from gateway.desk.services import DeskTools, Kind, approve, assign_alone, propose, refuse, withdraw
+from gateway.desk.services import Kind, assign_alone, refuse, withdraw
 from gateway.desk.tasks import expire_approvals
 from gateway.payments.errors import PaymentNotInSuspense
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.sms.models import Message
 from tests.support.committed import at_once, committed, committed_world
-from tests.support.fake_security_module import FakeSecurityModule
+from tests.support.desk import approved, differences, held_sale, lines_of, operator, proposed, written
 from tests.support.world import ACTOR, AMINA, NOW, PRICES, World
 from vending.kernel.errors import DomainError
-from vending.ledger.models import LedgerEntry, LedgerLine
+from vending.ledger.models import LedgerEntry
 from vending.ledger.queries import get_wallet
 from vending.tariffs.errors import TariffInvalid
 from vending.tariffs.models import Tariff
@@ -43,61 +40,7 @@ from vending.vends.models import Vend
 __all__ = ["committed", "committed_world"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
-FAKE_KENS = {("201457", 1, 2): 255}
-TOOLS = DeskTools(lambda: 5, 30)
 Give = dict[str, object]
-
-
-def operator(name: str) -> Operator:
-    return set_operator(username=name, password="a-long-password-1", actor=ACTOR, now=NOW)
-
-
-def proposed(world: World, kind: Kind, subject_id: int, **given: object) -> Approval:
-    maker = operator("maker")
-    operator("checker")  # so that what a refusal writes can be counted
-    return propose(
-        kind=kind,
-        subject_id=subject_id,
-        terms=given,
-        reason="asked by phone",
-        maker_id=maker.pk,
-        actor=f"operator:{maker.pk}",
-        now=world.now,
-    )
-
-
-def approved(world: World, approval: Approval, by: str = "checker") -> Approval:
-    checker = operator(by)
-    return approve(
-        approval_id=approval.pk, checker_id=checker.pk, tools=TOOLS, actor=f"operator:{checker.pk}", now=world.now
-    )
-
-
-def down(world: World) -> None:
-    world.module = FakeSecurityModule(FAKE_KENS, is_unavailable=True)
-
-
-def held_sale(world: World, amount_minor: int = 20_000) -> Payment:
-    """A payment whose sale has its money, and no code."""
-    module = world.module
-    down(world)
-    payment = world.sell(amount_minor)
-    world.module = module
-    return payment
-
-
-def lines_of(cause: str) -> list[tuple[str, int | None, int]]:
-    lines = LedgerLine.objects.filter(entry__cause=cause).order_by("account", "meter_id", "pk")
-    return list(lines.values_list("account", "meter_id", "amount_minor"))
-
-
-def differences(world: World) -> list[str]:
-    return list(list_differences(world.now))
-
-
-def written() -> tuple[int, int, int]:
-    """What a refusal leaves as it is."""
-    return LedgerEntry.objects.count(), AuditEntry.objects.count(), Message.objects.count()
 
 
 def test_every_kind_has_its_act_and_its_label() -> None:

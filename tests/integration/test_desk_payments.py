@@ -3,10 +3,6 @@
 import pytest
 
 from fleet.approvals.models import Approval
-from fleet.audit.models import AuditEntry
-from fleet.operators.models import Operator
-from fleet.operators.services import set_operator
-from gateway.books.queries import list_differences
 from gateway.desk.errors import (
     MeterIsSame,
     MeterMissing,
@@ -16,76 +12,21 @@ from gateway.desk.errors import (
     TermsInvalid,
     TermsOutdated,
 )
-from gateway.desk.services import DeskTools, Kind, approve, propose
+from gateway.desk.services import Kind
 from gateway.payments.errors import PaymentMissing, PaymentNotDeclinable
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.services import freeze_payment
-from gateway.sms.models import Message
-from tests.support.fake_security_module import FakeSecurityModule
-from tests.support.world import ACTOR, NOW, World
+from tests.support.desk import approved, differences, held_sale, lines_of, proposed, written
+from tests.support.world import ACTOR, World
 from vending.kernel.errors import DomainError
-from vending.ledger.models import LedgerEntry, LedgerLine
+from vending.ledger.models import LedgerEntry
 from vending.ledger.queries import get_wallet
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
-FAKE_KENS = {("201457", 1, 2): 255}
-TOOLS = DeskTools(lambda: 5, 30)
 Give = dict[str, object]
-
-
-def operator(name: str) -> Operator:
-    return set_operator(username=name, password="a-long-password-1", actor=ACTOR, now=NOW)
-
-
-def proposed(world: World, kind: Kind, subject_id: int, **given: object) -> Approval:
-    maker = operator("maker")
-    operator("checker")  # so that what a refusal writes can be counted
-    return propose(
-        kind=kind,
-        subject_id=subject_id,
-        terms=given,
-        reason="asked by phone",
-        maker_id=maker.pk,
-        actor=f"operator:{maker.pk}",
-        now=world.now,
-    )
-
-
-def approved(world: World, approval: Approval, by: str = "checker") -> Approval:
-    checker = operator(by)
-    return approve(
-        approval_id=approval.pk, checker_id=checker.pk, tools=TOOLS, actor=f"operator:{checker.pk}", now=world.now
-    )
-
-
-def down(world: World) -> None:
-    world.module = FakeSecurityModule(FAKE_KENS, is_unavailable=True)
-
-
-def held_sale(world: World, amount_minor: int = 20_000) -> Payment:
-    """A payment whose sale has its money, and no code."""
-    module = world.module
-    down(world)
-    payment = world.sell(amount_minor)
-    world.module = module
-    return payment
-
-
-def lines_of(cause: str) -> list[tuple[str, int | None, int]]:
-    lines = LedgerLine.objects.filter(entry__cause=cause).order_by("account", "meter_id", "pk")
-    return list(lines.values_list("account", "meter_id", "amount_minor"))
-
-
-def differences(world: World) -> list[str]:
-    return list(list_differences(world.now))
-
-
-def written() -> tuple[int, int, int]:
-    """What a refusal leaves as it is."""
-    return LedgerEntry.objects.count(), AuditEntry.objects.count(), Message.objects.count()
 
 
 # Moving

@@ -2,17 +2,23 @@
 meter, over a limit.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import pytest
 
 from fleet.cases.models import Case
+from fleet.meters.locks import lock_meters
+from fleet.meters.models import Meter
+from gateway.fulfilment import letters, services
 from gateway.fulfilment.services import AUTHORITY_KINDS, allocate
 from gateway.fulfilment.stuck import open_stuck_cases
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.reversals.services import note_reversal
+from gateway.sms.errors import TextTooLong
 from gateway.sms.models import Message
+from gateway.sms.texts import render_sms
 from tests.support.tampering import drop_triggers
 from tests.support.world import ACTOR, AMINA, PRICES, STRANGER, World
 from vending.ledger.models import LedgerEntry, LedgerLine
@@ -20,6 +26,8 @@ from vending.ledger.queries import get_wallet
 from vending.tariffs.engine import Block, Prices
 from vending.tariffs.models import Tariff
 from vending.tariffs.services import publish_tariff
+from vending.tokens.models import Token
+from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
@@ -104,6 +112,49 @@ def test_money_stopped_behind_the_claim_is_left_alone_under_the_lock(world: Worl
     stopped.refresh_from_db()
     assert (stopped.state, stopped.meter_id) == (PaymentState.CONFIRMED, None)
     assert not lines_of(f"payment:{stopped.pk}:allocated")
+
+
+@pytest.mark.parametrize("account", ["37000123457", "37000999997"])
+def test_money_given_a_meter_behind_the_claim_keeps_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, account: str
+) -> None:
+    """By its prompt's result, or by staff: while the account was read, and before the locks."""
+    payment = Payment.objects.get(pk=world.confirm(account=account).payment_id or 0)
+
+    def given_meanwhile(meter_ids: Collection[int]) -> dict[int, Meter]:
+        monkeypatch.setattr(services, "lock_meters", lock_meters)
+        Payment.objects.filter(pk=payment.pk).update(meter=world.other_meter, next_try_at=world.now)
+        return lock_meters(meter_ids)
+
+    monkeypatch.setattr(services, "lock_meters", given_meanwhile)
+    world.fulfil([payment.pk])
+    payment.refresh_from_db()
+    assert (payment.state, payment.meter_id) == (PaymentState.CONFIRMED, world.other_meter.pk)
+    assert not Vend.objects.exists()
+    assert not Message.objects.exists()
+    world.later(6)
+    world.fulfil()
+    assert Vend.objects.get().meter_id == world.other_meter.pk
+
+
+def test_text_that_cannot_be_written_does_not_wear_out_the_sales_beside_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment_ids = [world.confirm(account=account).payment_id for account in ("37000123457", world.other_meter.drn)]
+
+    def refuse(name: str, values: Mapping[str, object]) -> str:
+        if values["drn"] == "37000123457":
+            raise TextTooLong("too long", field="text")
+        return render_sms(name, values)
+
+    monkeypatch.setattr(letters, "render_sms", refuse)
+    assert len(world.fulfil().message_ids) == 1
+    states = dict(Vend.objects.values_list("authority__reference", "state"))
+    assert states == {str(payment_ids[0]): VendState.ISSUING, str(payment_ids[1]): VendState.ISSUED}
+    monkeypatch.undo()
+    world.later(60)
+    world.resume()
+    assert Vend.objects.filter(state=VendState.ISSUED).count() == Token.objects.count() == 2
 
 
 def test_batch_of_nothing_but_stopped_money_changes_nothing(world: World) -> None:

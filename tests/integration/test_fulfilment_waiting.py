@@ -67,6 +67,20 @@ def test_late_code_of_an_unknown_payer_is_told_to_the_meters_first_phone(world: 
     assert [phone for phone, _ in told("code_late")] == [AMINA]
 
 
+def test_late_codes_of_nobody_do_not_stand_before_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_PAGE", 2)
+    MeterPhone.objects.filter(meter=world.meter).delete()
+    for _ in range(3):
+        sell_without_module(world, payer=STRANGER)
+        world.later(1)
+    for _ in range(3):
+        world.sell(account=world.other_meter.drn, payer=JUMA)
+    world.later(60)
+    assert len(tell_waiting_customers(now=world.now)) == 3
+    assert [phone for phone, _ in told("code_late")] == [JUMA] * 3
+    assert tell_waiting_customers(now=world.now) == []
+
+
 def test_late_code_with_no_phone_known_is_told_to_nobody(world: World) -> None:
     MeterPhone.objects.all().delete()
     sell_without_module(world, payer=STRANGER)

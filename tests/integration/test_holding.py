@@ -396,4 +396,4 @@ def test_every_reason_with_a_rule_is_an_error_code_and_has_words() -> None:
         return {error.code}.union(*(leaves(leaf) for leaf in error.__subclasses__()))
 
     assert set(holding._NEEDS) - leaves(DomainError) == set()
-    assert [code for code in holding._NEEDS if words.held_reason(code) == code] == []
+    assert [code for code in holding._NEEDS if words.reason(code) == code] == []

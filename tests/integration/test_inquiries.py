@@ -1,7 +1,7 @@
 """Asking the provider: about prompts until it knows, about payments that buy nothing before, never twice at once."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -16,7 +16,7 @@ from gateway.inquiries.patience import next_prompt_query, next_status_question
 from gateway.inquiries.services import ask_statuses, lose_inquiries, query_prompts
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
-from gateway.payments.ports import Outcome, PaymentProvider, PromptStatus, PushOutcome, ResultAddresses
+from gateway.payments.ports import Asked, Outcome, PaymentProvider, PromptStatus, PushOutcome, ResultAddresses
 from gateway.payments.services import give_up_purchases, release_payment
 from tests.support.doubted import doubted, open_reasons, prompted, verify
 from tests.support.fake_payment_provider import FakePaymentProvider
@@ -335,6 +335,26 @@ def test_question_without_an_answer_is_lost_after_ten_minutes(world: World, prov
 def test_waits_between_questions_grow_to_an_hour() -> None:
     waits = [(next_status_question(asked_before=count, now=NOW) - NOW).total_seconds() for count in range(6)]
     assert waits == [60, 300, 900, 3600, 3600, 3600]
+
+
+def test_sweep_asks_about_prompts_too_where_answers_about_payments_are_slow(
+    world: World, provider: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_before = provider.ask_status
+
+    def slow(receipt: str, addresses: ResultAddresses, *, now: datetime) -> Asked:
+        world.later(14)
+        return ask_before(receipt, addresses, now=now)
+
+    monkeypatch.setattr(tasks, "now", lambda: world.now)
+    monkeypatch.setattr(provider, "ask_status", slow)
+    prompted(world)
+    for _ in range(5):
+        doubted(world, 5_000)
+    world.later(30)
+    tasks.sweep_inquiries()
+    assert len(provider.queries) == 1
+    assert 0 < len(provider.status_asks) < 5
 
 
 def test_task_does_all_that_is_due(world: World, provider: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

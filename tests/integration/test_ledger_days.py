@@ -1,8 +1,10 @@
 """The trial balance of a period, the close of a day, and the checks that read the whole ledger."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import chain, repeat
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -10,6 +12,9 @@ from django.db import DatabaseError, connection, transaction
 from fleet.audit.queries import list_entries_of
 from fleet.operators.models import Operator
 from fleet.sites.services import add_site
+from gateway.fulfilment.services import fulfil
+from gateway.payments.lifecycle import PaymentState
+from gateway.payments.models import Payment
 from tests.support.committed import at_once, committed, committed_world
 from tests.support.world import ACTOR, NOW, STRANGER, World, add_meter
 from vending.kernel.append_only import REFUSAL
@@ -193,6 +198,21 @@ def test_day_closed_while_sales_go_on_has_every_entry_in_its_totals_or_refuses_i
     booked = LedgerEntry.objects.filter(at__lt=UNTIL).count()
     assert booked + len(refused) == 4
     assert ClosedDay.objects.get().totals.get("KES suspense", 0) == -booked
+
+
+def test_sale_at_a_moment_that_was_closed_meanwhile_is_booked_in_the_next_day(world: World, operator: int) -> None:
+    """Its clock was read before midnight, its lock came after: refused as a batch, each is tried again by the clock."""
+    for _ in range(2):
+        world.confirm()
+    close(operator)
+    moments = chain([UNTIL - timedelta(seconds=1)] * 2, repeat(UNTIL + timedelta(seconds=1)))
+    tools = replace(world.tools(), clock=lambda: next(moments))
+    assert fulfil(payment_ids=None, tools=tools).rows == 2
+    assert set(LedgerEntry.objects.values_list("cause", "at")) == {
+        (f"payment:{payment_id}:allocated", UNTIL + timedelta(seconds=1))
+        for payment_id in Payment.objects.values_list("pk", flat=True)
+    }
+    assert Payment.objects.filter(state=PaymentState.ALLOCATED).count() == 2
 
 
 def test_lock_of_the_books_is_in_every_close(operator: int) -> None:

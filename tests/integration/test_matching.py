@@ -10,11 +10,11 @@ from fleet.customers.services import add_customer
 from fleet.meters.locks import lock_meters
 from fleet.meters.models import Meter, MeterPhone
 from fleet.meters.services import link_phone
-from gateway.fulfilment.payers import fits_mask
 from gateway.fulfilment.resending import list_codes_for_phone, resend_codes
 from gateway.fulfilment.services import MOVED, allocate, issue_and_settle
 from gateway.http.phones import msisdn_sha256
 from gateway.payments.lifecycle import PaymentState
+from gateway.payments.masks import fits_mask
 from gateway.payments.models import Payment
 from gateway.payments.ports import Payer
 from gateway.payments.queries import DoublePay, find_double_pays, find_meters, list_payments_of_receipt
@@ -88,6 +88,14 @@ def test_masked_payer_that_fits_none_or_both_sends_the_code_to_every_linked_phon
     link(world.meter, SISTER)
     sell_to(world, Payer(masked=masked))
     assert phones_told() == [AMINA, SISTER]
+
+
+def test_masked_payer_is_not_taken_for_whoever_began_a_purchase(world: World) -> None:
+    """Juma began one for this meter and did not pay; Amina pays the same by hand."""
+    purchase = world.purchase(payer=JUMA)
+    payment = sell_to(world, Payer(masked="2547 ***** 101"))
+    assert payment.pk != purchase.pk
+    assert phones_told() == [AMINA]
 
 
 def test_masked_payer_never_chooses_a_phone_of_another_meter(world: World) -> None:

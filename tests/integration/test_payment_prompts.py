@@ -1,7 +1,7 @@
 """Prompts on phones: asked for outside of a transaction, tried again with patience, given up without losing money."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_django import Settings
@@ -202,6 +202,43 @@ def test_tasks_ask_for_what_is_due_and_give_up_what_is_old(
     assert len(provider.pushes) == 3
     assert all(payment.checkout_id for payment in Payment.objects.filter(pk__in=[payment.pk for payment in others]))
     assert Payment.objects.get(pk=old.pk).state == PaymentState.UNKNOWN
+
+
+def test_sweep_of_a_provider_that_hangs_ends_and_gives_up_what_is_old(
+    world: World, provider: FakePaymentProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang() -> datetime:
+        world.later(7)
+        return world.now
+
+    monkeypatch.setattr(tasks, "now", hang)
+    old = world.purchase()
+    Payment.objects.filter(pk=old.pk).update(started_at=NOW - timedelta(hours=1), next_try_at=None)
+    for _ in range(9):
+        world.purchase()
+    tasks.sweep_pushes()
+    assert 0 < len(provider.pushes) < 9
+    assert Payment.objects.get(pk=old.pk).state == PaymentState.UNKNOWN
+
+
+def test_push_whose_checkout_is_taken_at_that_moment_is_stored_all_the_same(
+    world: World, provider: FakePaymentProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the lease would end, and the customer be prompted again."""
+    first, second = world.purchase(), world.purchase()
+    Payment.objects.filter(pk=first.pk).update(next_try_at=None)
+    look = services.lock_payment_of_checkout
+
+    def taken_meanwhile(provider_name: str, checkout_id: str) -> Payment | None:
+        monkeypatch.setattr(services, "lock_payment_of_checkout", look)
+        Payment.objects.filter(pk=first.pk).update(checkout_id=checkout_id)
+        return None
+
+    monkeypatch.setattr(services, "lock_payment_of_checkout", taken_meanwhile)
+    assert push(world, second.pk)
+    second.refresh_from_db()
+    assert (second.next_try_at, second.leased_until, second.pushed_at) == (None, None, world.now)
+    assert len(provider.pushes) == 1
 
 
 def test_store_push_of_a_prompt_that_paid_another_purchase_keeps_the_checkout_there(world: World) -> None:

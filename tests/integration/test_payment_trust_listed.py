@@ -161,6 +161,23 @@ def test_listed_payment_leaves_another_persons_purchase(world: World) -> None:
     assert take(world, replace(claim, receipt="A2", account_text="")).payment_id != purchase.pk
 
 
+def test_listed_payment_of_yesterday_leaves_the_purchase_of_today(world: World) -> None:
+    purchase = world.purchase()
+    claim = replace(world.claim(20_000, world.meter.drn), paid_at=world.now - timedelta(days=1))
+    assert take(world, claim).payment_id != purchase.pk
+    purchase.refresh_from_db()
+    assert purchase.state == PaymentState.EXPECTED
+
+
+def test_listed_payment_leaves_the_purchase_of_another_masked_payer(world: World) -> None:
+    purchase = world.purchase(payer=JUMA)
+    claim = replace(world.claim(20_000, world.meter.drn), payer=MASKED, paid_at=world.now)
+    assert take(world, claim).payment_id != purchase.pk
+    mine = world.purchase()
+    claim = replace(world.claim(20_000, world.meter.drn), payer=MASKED, paid_at=world.now)
+    assert take(world, claim).payment_id == mine.pk
+
+
 def test_listed_payment_that_was_declined_by_persons_comes_back(world: World) -> None:
     claim = world.claim(20_000, world.meter.drn)
     payment_id = confirm_payment(claim=claim, reference="", trust=DOUBTED, actor=ACTOR, now=world.now).payment_id or 0

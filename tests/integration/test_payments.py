@@ -89,7 +89,7 @@ def test_confirm_contradicting_amount_is_audited_and_changes_nothing(world: Worl
     assert entry["subject"] == f"payment:{Payment.objects.get().pk}"
 
 
-@pytest.mark.parametrize("payer", [Payer(masked="2547 ***** 126"), Payer(), Payer(e164=AMINA)])
+@pytest.mark.parametrize("payer", [Payer(masked="2547 ***** 101"), Payer(masked="***"), Payer(), Payer(e164=AMINA)])
 def test_confirm_adopts_the_purchase_that_waits_for_it(world: World, payer: Payer) -> None:
     purchase = world.purchase(20_000)
     world.later(30)
@@ -115,6 +115,7 @@ def test_confirm_adopts_by_the_payers_hash_and_the_oldest_first(world: World) ->
         {"amount_minor": 20_100},
         {"payer": Payer(sha256="0" * 64)},
         {"payer": Payer(e164=STRANGER)},
+        {"payer": Payer(masked="2547 ***** 102")},
         {"account_text": "37000999997"},
         {"account_text": ""},
     ],
@@ -253,6 +254,18 @@ def test_settle_paid_for_unknown_checkout_prefers_the_purchase_without_one(world
     }
 
 
+def test_settle_paid_for_unknown_checkout_leaves_a_purchase_of_another_hour(world: World) -> None:
+    """Nobody answered it, and the phone has bought for another meter since."""
+    old = world.purchase(meter=world.other_meter)
+    world.later(3601)
+    give_up_purchases(now=world.now)
+    fresh = world.purchase()
+    assert settle(world, world.prompt_paid("ws_CO_LOST", "RCPT1")).payment_id == fresh.pk
+    assert settle(world, world.prompt_paid("ws_CO_LOST2", "RCPT2")).payment_id not in (old.pk, fresh.pk)
+    old.refresh_from_db()
+    assert (old.state, old.receipt) == (PaymentState.UNKNOWN, None)
+
+
 def test_settle_paid_for_unknown_checkout_of_an_earlier_prompt_goes_to_its_purchase(world: World) -> None:
     purchase = prompted(world, "ws_CO_second")
     assert settle(world, world.prompt_paid("ws_CO_first", "NLJ7")).payment_id == purchase.pk
@@ -330,6 +343,15 @@ def test_prompt_of_no_purchase_gets_the_account_of_its_confirmation(world: World
     assert Token.objects.count() == 1
     before = written()
     assert confirm(world, claim) == Accepted(None, "repeated")
+    assert written() == before
+
+
+@pytest.mark.parametrize("state", [PaymentState.REFUND_PENDING, PaymentState.REFUNDED])
+def test_money_that_goes_back_gets_no_account(world: World, state: PaymentState) -> None:
+    payment = made(settle(world, world.prompt_paid("ws_CO_9", "RCPT1")))
+    Payment.objects.filter(pk=payment.pk).update(state=state, next_try_at=None)
+    before = written()
+    assert confirm(world, world.claim(20_000, world.meter.drn, receipt="RCPT1")) == Accepted(None, "repeated")
     assert written() == before
 
 

@@ -327,7 +327,11 @@ def test_row_that_the_database_refuses_stops_no_other(morning: World, monkeypatc
             raise IntegrityError("somebody else told it")
         return take_claim(**facts)  # type: ignore[arg-type]
 
+    def never(**_facts: object) -> list[int]:
+        raise IntegrityError("not as a whole")
+
     monkeypatch.setattr(taking, "take_claim", sometimes)
+    monkeypatch.setattr(taking, "take_new", never)
     receipts = ("SKJGOOD001", "SKJBAD0001", "SKJRACED01", "SKJGOOD002")
 
     outcome = take(morning, export([Listed(receipt, morning.now, "100.00", account="x") for receipt in receipts]))

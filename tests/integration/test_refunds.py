@@ -5,18 +5,11 @@ from functools import partial
 import pytest
 
 from fleet.approvals.models import Approval
-from fleet.audit.models import AuditEntry
-from fleet.cases.models import Case
-from fleet.operators.models import Operator
-from fleet.operators.services import set_operator
-from gateway.books.queries import list_differences
 from gateway.desk.errors import TermsOutdated
-from gateway.desk.services import DeskTools, Kind, approve, propose
+from gateway.desk.services import Kind
 from gateway.inquiries.models import Inquiry
-from gateway.inquiries.services import take_answer
 from gateway.payments.lifecycle import PaymentState
-from gateway.payments.models import Payment
-from gateway.payments.ports import Outcome, ProviderAnswer
+from gateway.payments.ports import Outcome
 from gateway.payments.services import freeze_payment
 from gateway.refunds.errors import (
     PaymentInDoubt,
@@ -35,111 +28,38 @@ from gateway.refunds.queries import get_refund, list_refunds_of
 from gateway.refunds.services import (
     approve_refund,
     ask_again,
-    ask_one,
     record_payout,
-    settle_reversal_answer,
 )
 from gateway.reversals.models import Reversal
 from gateway.sms.models import Message
 from tests.support.committed import at_once, committed, committed_world
+from tests.support.desk import (
+    FLOAT,
+    agreed,
+    answered,
+    approved,
+    ask,
+    differences,
+    held_sale,
+    lost_payment,
+    open_cases,
+    part_of,
+    proposed,
+    provider,
+    refund_of,
+    sums_of,
+    written,
+)
 from tests.support.fake_payment_provider import FakePaymentProvider
-from tests.support.fake_security_module import FakeSecurityModule
-from tests.support.world import ACTOR, AMINA, NOW, World
+from tests.support.world import ACTOR, AMINA, World
 from vending.kernel.errors import DomainError
-from vending.ledger.models import LedgerEntry, LedgerLine
+from vending.ledger.models import LedgerEntry
 from vending.ledger.queries import get_wallet
 from vending.vends.models import Vend
 
-__all__ = ["committed", "committed_world"]
+__all__ = ["committed", "committed_world", "provider"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
-FAKE_KENS = {("201457", 1, 2): 255}
-FLOAT = "float:daraja"
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> FakePaymentProvider:
-    fake = FakePaymentProvider("daraja")
-    monkeypatch.setattr("gateway.refunds.services.get_provider", lambda _name: fake)
-    return fake
-
-
-def operator(name: str) -> Operator:
-    return set_operator(username=name, password="a-long-password-1", actor=ACTOR, now=NOW)
-
-
-def proposed(world: World, kind: Kind, subject_id: int, **given: object) -> Approval:
-    maker = operator("maker")
-    operator("checker")  # so that what a refusal writes can be counted
-    return propose(
-        kind=kind,
-        subject_id=subject_id,
-        terms=given,
-        reason="asked by phone",
-        maker_id=maker.pk,
-        actor=f"operator:{maker.pk}",
-        now=world.now,
-    )
-
-
-def approved(world: World, approval: Approval) -> Refund:
-    checker = operator("checker")
-    tools, actor = DeskTools(lambda: 5, 30), f"operator:{checker.pk}"
-    approve(approval_id=approval.pk, checker_id=checker.pk, tools=tools, actor=actor, now=world.now)
-    return Refund.objects.get(approval=approval)
-
-
-def lost_payment(world: World) -> Payment:
-    return world.sell(20_000, account="NO SUCH METER")
-
-
-def refund_of(world: World, payment: Payment) -> Refund:
-    return approved(world, proposed(world, Kind.PAYMENT_REFUND, payment.pk))
-
-
-def part_of(world: World, payment: Payment, amount_minor: int) -> Refund:
-    meter_id = payment.meter_id or 0
-    given = {"payment_id": payment.pk, "amount_minor": amount_minor}
-    return approved(world, proposed(world, Kind.WALLET_REFUND, meter_id, **given))
-
-
-def ask(world: World) -> bool:
-    return ask_one(clock=lambda: world.now)
-
-
-def answered(world: World, inquiry: Inquiry, outcome: Outcome, receipt: str = "", code: str = "0") -> None:
-    """The answer by the result door, as it takes it."""
-    answer = ProviderAnswer(
-        provider="daraja",
-        conversation_id=inquiry.conversation_id or "",
-        originator_id="",
-        outcome=outcome,
-        result_code=code,
-        receipt=receipt,
-        original_receipt=inquiry.payment.receipt or "",
-        currency="KES",
-    )
-    taken = take_answer(answer=answer, actor="provider:daraja", now=world.now)
-    assert taken.inquiry == inquiry
-    settle_reversal_answer(inquiry=inquiry, answer=answer, actor="provider:daraja", now=world.now)
-
-
-def lines_of(cause: str) -> dict[str, int]:
-    return dict(LedgerLine.objects.filter(entry__cause=cause).values_list("account", "amount_minor"))
-
-
-def differences(world: World) -> list[str]:
-    return list(list_differences(world.now))
-
-
-def open_cases() -> set[tuple[str, str]]:
-    return set(Case.objects.filter(closed_at=None).values_list("reason", "subject"))
-
-
-def written() -> tuple[int, int, int, int]:
-    models = (LedgerEntry, AuditEntry, Message, Refund)
-    first, second, third, fourth = (model._default_manager.count() for model in models)
-    return first, second, third, fourth
 
 
 # From suspense
@@ -159,10 +79,10 @@ def test_suspense_money_goes_back_by_reversal_and_every_step_is_booked(
         "source": "suspense",
         "meter_id": None,
     }
-    refund = approved(world, approval)
+    refund = Refund.objects.get(approval=approved(world, approval))
     payment.refresh_from_db()
     assert (payment.state, refund.state) == (PaymentState.REFUND_PENDING, RefundState.WAITING)
-    assert lines_of(f"refund:{refund.pk}:approved") == {"suspense": 20_000, "refunds": -20_000}
+    assert sums_of(f"refund:{refund.pk}:approved") == {"suspense": 20_000, "refunds": -20_000}
     assert differences(world) == []
 
     assert (ask(world), ask(world)) == (True, False)
@@ -178,7 +98,7 @@ def test_suspense_money_goes_back_by_reversal_and_every_step_is_booked(
     payment.refresh_from_db()
     assert (refund.state, refund.payout_receipt, refund.done_at) == (RefundState.DONE, "REVRSL0001", world.now)
     assert payment.state == PaymentState.REFUNDED
-    assert lines_of(f"refund:{refund.pk}:done") == {"refunds": 20_000, FLOAT: -20_000}
+    assert sums_of(f"refund:{refund.pk}:done") == {"refunds": 20_000, FLOAT: -20_000}
     reversal = Reversal.objects.get()
     assert (reversal.outcome, reversal.payment, reversal.receipt) == ("refund", payment, "REVRSL0001")
     assert open_cases() == set()
@@ -202,7 +122,7 @@ def test_whole_payment_that_bought_nothing_goes_back_from_the_wallet(
     payment = world.sell(500)
     refund = refund_of(world, payment)
     assert (refund.meter, refund.state) == (world.meter, RefundState.WAITING)
-    assert lines_of(f"refund:{refund.pk}:approved") == {"wallet": 500, "refunds": -500}
+    assert sums_of(f"refund:{refund.pk}:approved") == {"wallet": 500, "refunds": -500}
     assert get_wallet(world.meter.pk) == 0
     ask(world)
     answered(world, Inquiry.objects.get(), Outcome.PAID, "REVRSL0001")
@@ -212,26 +132,17 @@ def test_whole_payment_that_bought_nothing_goes_back_from_the_wallet(
 
 
 def test_payment_of_a_cancelled_sale_goes_back_whole(world: World, provider: FakePaymentProvider) -> None:
-    world.module = FakeSecurityModule(FAKE_KENS, is_unavailable=True)
-    payment = world.sell(20_000)
+    payment = held_sale(world)
     vend = Vend.objects.get()
     with pytest.raises(PaymentNotRefundable):
         proposed(world, Kind.PAYMENT_REFUND, payment.pk)
-    cancel = proposed(world, Kind.SALE_CANCEL, vend.pk)
-    checker = operator("checker")
-    approve(
-        approval_id=cancel.pk,
-        checker_id=checker.pk,
-        tools=DeskTools(lambda: 5, 30),
-        actor=f"operator:{checker.pk}",
-        now=world.now,
-    )
+    agreed(world, Kind.SALE_CANCEL, vend.pk)
     refund = refund_of(world, payment)
     ask(world)
     answered(world, Inquiry.objects.get(), Outcome.PAID, "REVRSL0001")
     payment.refresh_from_db()
     assert payment.state == PaymentState.REVERSED
-    assert lines_of(f"refund:{refund.pk}:done") == {"refunds": 20_000, FLOAT: -20_000}
+    assert sums_of(f"refund:{refund.pk}:done") == {"refunds": 20_000, FLOAT: -20_000}
     assert get_wallet(world.meter.pk) == 0
     assert differences(world) == []
 
@@ -251,7 +162,7 @@ def test_part_of_a_wallet_is_paid_out_by_hand(world: World, provider: FakePaymen
         "drn": world.meter.drn,
         "wallet_minor": 208,
     }
-    refund = approved(world, approval)
+    refund = Refund.objects.get(approval=approved(world, approval))
     assert (refund.state, refund.reason, refund.next_try_at) == (RefundState.BY_HAND, "in_part", None)
     assert open_cases() == {("refund_by_hand", f"refund:{refund.pk}")}
     assert ask(world) is False

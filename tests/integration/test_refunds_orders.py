@@ -4,16 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from fleet.approvals.models import Approval
-from fleet.cases.models import Case
-from fleet.operators.models import Operator
-from fleet.operators.services import set_operator
-from gateway.books.queries import list_differences
-from gateway.desk.services import DeskTools, Kind, approve, propose
 from gateway.inquiries.models import Inquiry
-from gateway.inquiries.services import take_answer
 from gateway.payments.lifecycle import PaymentState
-from gateway.payments.models import Payment
 from gateway.payments.ports import Outcome, ProviderAnswer, PushOutcome
 from gateway.refunds import tasks
 from gateway.refunds.errors import (
@@ -21,92 +13,29 @@ from gateway.refunds.errors import (
 )
 from gateway.refunds.lifecycle import RefundState
 from gateway.refunds.locks import LEASE
-from gateway.refunds.models import Refund
 from gateway.refunds.queries import list_open_refunds
 from gateway.refunds.services import (
     ask_again,
-    ask_one,
     record_payout,
     settle_reversal_answer,
 )
 from gateway.reversals.models import Reversal
 from gateway.reversals.services import note_reversal
+from tests.support.desk import (
+    answered,
+    ask,
+    differences,
+    lost_payment,
+    open_cases,
+    provider,
+    refund_of,
+)
 from tests.support.fake_payment_provider import FakePaymentProvider
 from tests.support.world import ACTOR, NOW, World
 from vending.ledger.models import LedgerEntry
 
+__all__ = ["provider"]
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
-FAKE_KENS = {("201457", 1, 2): 255}
-FLOAT = "float:daraja"
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> FakePaymentProvider:
-    fake = FakePaymentProvider("daraja")
-    monkeypatch.setattr("gateway.refunds.services.get_provider", lambda _name: fake)
-    return fake
-
-
-def operator(name: str) -> Operator:
-    return set_operator(username=name, password="a-long-password-1", actor=ACTOR, now=NOW)
-
-
-def proposed(world: World, kind: Kind, subject_id: int, **given: object) -> Approval:
-    maker = operator("maker")
-    operator("checker")  # so that what a refusal writes can be counted
-    return propose(
-        kind=kind,
-        subject_id=subject_id,
-        terms=given,
-        reason="asked by phone",
-        maker_id=maker.pk,
-        actor=f"operator:{maker.pk}",
-        now=world.now,
-    )
-
-
-def approved(world: World, approval: Approval) -> Refund:
-    checker = operator("checker")
-    tools, actor = DeskTools(lambda: 5, 30), f"operator:{checker.pk}"
-    approve(approval_id=approval.pk, checker_id=checker.pk, tools=tools, actor=actor, now=world.now)
-    return Refund.objects.get(approval=approval)
-
-
-def lost_payment(world: World) -> Payment:
-    return world.sell(20_000, account="NO SUCH METER")
-
-
-def refund_of(world: World, payment: Payment) -> Refund:
-    return approved(world, proposed(world, Kind.PAYMENT_REFUND, payment.pk))
-
-
-def ask(world: World) -> bool:
-    return ask_one(clock=lambda: world.now)
-
-
-def answered(world: World, inquiry: Inquiry, outcome: Outcome, receipt: str = "", code: str = "0") -> None:
-    """The answer by the result door, as it takes it."""
-    answer = ProviderAnswer(
-        provider="daraja",
-        conversation_id=inquiry.conversation_id or "",
-        originator_id="",
-        outcome=outcome,
-        result_code=code,
-        receipt=receipt,
-        original_receipt=inquiry.payment.receipt or "",
-        currency="KES",
-    )
-    taken = take_answer(answer=answer, actor="provider:daraja", now=world.now)
-    assert taken.inquiry == inquiry
-    settle_reversal_answer(inquiry=inquiry, answer=answer, actor="provider:daraja", now=world.now)
-
-
-def differences(world: World) -> list[str]:
-    return list(list_differences(world.now))
-
-
-def open_cases() -> set[tuple[str, str]]:
-    return set(Case.objects.filter(closed_at=None).values_list("reason", "subject"))
 
 
 def test_unavailable_provider_is_asked_again_with_growing_waits(world: World, provider: FakePaymentProvider) -> None:

@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fleet.approvals.models import Approval
 from fleet.cases.models import Case
-from fleet.operators.services import set_operator
-from gateway.books.queries import list_differences
-from gateway.desk.services import DeskTools, Kind, approve, propose
+from gateway.desk.services import Kind
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
 from gateway.payments.services import decline_payment, freeze_payment
@@ -23,12 +20,20 @@ from gateway.reversals.queries import (
     list_reversed_receipts,
     list_unmatched,
 )
-from gateway.reversals.services import note_reversal
 from gateway.sms.models import Message
 from tests.support.committed import at_once, committed, committed_world
-from tests.support.fake_security_module import FakeSecurityModule
-from tests.support.world import ACTOR, AMINA, NOW, World
-from vending.ledger.models import LedgerEntry, LedgerLine
+from tests.support.desk import (
+    FLOAT,
+    agreed,
+    differences,
+    down,
+    note,
+    open_cases,
+    sums_of,
+    take_back,
+)
+from tests.support.world import ACTOR, AMINA, World
+from vending.ledger.models import LedgerEntry
 from vending.ledger.queries import get_wallet
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
@@ -36,66 +41,6 @@ from vending.vends.models import Vend
 __all__ = ["committed", "committed_world"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
-FAKE_KENS = {("201457", 1, 2): 255}
-FLOAT = "float:daraja"
-
-
-def note(world: World, payment_receipt: str, amount_minor: int = 20_000, receipt: str = "REVRSL0001") -> Reversal:
-    return note_reversal(
-        provider="daraja",
-        payment_receipt=payment_receipt,
-        receipt=receipt,
-        amount_minor=amount_minor,
-        currency="KES",
-        door="statement",
-        actor=ACTOR,
-        now=world.now,
-    )
-
-
-def take_back(world: World, payment: Payment, amount_minor: int | None = None, receipt: str = "REVRSL0001") -> Reversal:
-    """The provider takes a payment back, and the sweep books it."""
-    reversal = note(world, payment.receipt or "", amount_minor or payment.amount_minor, receipt)
-    apply_reversals(now=world.now, actor=ACTOR)
-    payment.refresh_from_db()
-    reversal.refresh_from_db()
-    return reversal
-
-
-def down(world: World) -> None:
-    world.module = FakeSecurityModule(FAKE_KENS, is_unavailable=True)
-
-
-def operator_id(name: str) -> int:
-    return set_operator(username=name, password="a-long-password-1", actor=ACTOR, now=NOW).pk
-
-
-def agreed(world: World, kind: Kind, subject_id: int, **given: object) -> Approval:
-    """An act of two persons, done."""
-    maker_id, checker_id = operator_id("maker"), operator_id("checker")
-    approval = propose(
-        kind=kind,
-        subject_id=subject_id,
-        terms=given,
-        reason="asked by phone",
-        maker_id=maker_id,
-        actor=f"operator:{maker_id}",
-        now=world.now,
-    )
-    tools, actor = DeskTools(lambda: 5, 30), f"operator:{checker_id}"
-    return approve(approval_id=approval.pk, checker_id=checker_id, tools=tools, actor=actor, now=world.now)
-
-
-def lines_of(cause: str) -> dict[str, int]:
-    return dict(LedgerLine.objects.filter(entry__cause=cause).values_list("account", "amount_minor"))
-
-
-def differences(world: World) -> list[str]:
-    return list(list_differences(world.now))
-
-
-def open_cases() -> set[tuple[str, str]]:
-    return set(Case.objects.filter(closed_at=None).values_list("reason", "subject"))
 
 
 # Noting
@@ -131,8 +76,8 @@ def test_payment_taken_back_before_it_was_allocated_buys_nothing(world: World) -
     reversal = take_back(world, payment)
     world.fulfil()
     assert (payment.state, reversal.outcome, reversal.applied_at) == (PaymentState.REFUNDED, "suspense", world.now)
-    assert lines_of(f"payment:{payment.pk}:suspense") == {FLOAT: 20_000, "suspense": -20_000}
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"suspense": 20_000, FLOAT: -20_000}
+    assert sums_of(f"payment:{payment.pk}:suspense") == {FLOAT: 20_000, "suspense": -20_000}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"suspense": 20_000, FLOAT: -20_000}
     assert not Vend.objects.exists()
     assert differences(world) == []
 
@@ -153,7 +98,7 @@ def test_suspense_money_taken_back_is_refunded(world: World) -> None:
     payment = world.sell(account="NO SUCH METER")
     take_back(world, payment)
     assert payment.state == PaymentState.REFUNDED
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"suspense": 20_000, FLOAT: -20_000}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"suspense": 20_000, FLOAT: -20_000}
     assert differences(world) == []
 
 
@@ -182,7 +127,7 @@ def test_sale_without_a_code_is_cancelled_and_the_wallet_pays(world: World, resu
         world.resume()
     assert (payment.state, reversal.outcome) == (PaymentState.REVERSED, "wallet")
     assert Vend.objects.get().state == VendState.CANCELLED
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"wallet": 20_000, FLOAT: -20_000}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"wallet": 20_000, FLOAT: -20_000}
     assert get_wallet(world.meter.pk) == 0
     assert not Message.objects.filter(kind="token").exists()
     assert open_cases() == set()
@@ -193,7 +138,7 @@ def test_money_that_waits_in_the_wallet_pays_for_its_reversal(world: World) -> N
     payment = world.sell(500)
     reversal = take_back(world, payment)
     assert (payment.state, reversal.outcome, get_wallet(world.meter.pk)) == (PaymentState.REVERSED, "wallet", 0)
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"wallet": 500, FLOAT: -500}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"wallet": 500, FLOAT: -500}
     assert [row.pk for row in list_reversals_of(payment.pk)] == [reversal.pk]
     assert differences(world) == []
 
@@ -203,7 +148,7 @@ def test_reversal_after_the_token_takes_the_wallet_and_the_meter_owes_the_rest(w
     reversal = take_back(world, payment)
     assert (payment.state, reversal.outcome) == (PaymentState.REVERSED, "token")
     assert Vend.objects.get().state == VendState.ISSUED
-    assert lines_of(f"payment:{payment.pk}:reversed") == {
+    assert sums_of(f"payment:{payment.pk}:reversed") == {
         "wallet": 208,
         "receivable:reversed": 19_792,
         FLOAT: -20_000,
@@ -237,7 +182,7 @@ def test_money_that_another_sale_used_is_owed(world: World) -> None:
     left = get_wallet(world.meter.pk)
     reversal = take_back(world, first)
     assert (reversal.outcome, get_wallet(world.meter.pk)) == ("wallet", 0)
-    assert lines_of(f"payment:{first.pk}:reversed") == {
+    assert sums_of(f"payment:{first.pk}:reversed") == {
         key: amount
         for key, amount in {"wallet": left, "receivable:reversed": 500 - left, FLOAT: -500}.items()
         if amount
@@ -266,8 +211,8 @@ def test_open_refund_of_ours_is_done_by_the_reversal(world: World) -> None:
     refund = Refund.objects.get()
     assert (refund.state, refund.payout_receipt) == (RefundState.DONE, "REVRSL0001")
     assert (payment.state, reversal.outcome) == (PaymentState.REFUNDED, "refund")
-    assert lines_of(f"payment:{payment.pk}:reversed") == {}
-    assert lines_of(f"refund:{refund.pk}:done") == {"refunds": 20_000, FLOAT: -20_000}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {}
+    assert sums_of(f"refund:{refund.pk}:done") == {"refunds": 20_000, FLOAT: -20_000}
     assert differences(world) == []
 
 
@@ -277,8 +222,8 @@ def test_open_refund_of_a_part_is_done_and_the_wallet_bears_the_rest(world: Worl
     reversal = take_back(world, payment)
     refund = Refund.objects.get()
     assert (refund.state, payment.state, reversal.outcome) == (RefundState.DONE, PaymentState.REVERSED, "wallet")
-    assert lines_of(f"refund:{refund.pk}:done") == {"refunds": 200, FLOAT: -200}
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"wallet": 300, FLOAT: -300}
+    assert sums_of(f"refund:{refund.pk}:done") == {"refunds": 200, FLOAT: -200}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"wallet": 300, FLOAT: -300}
     assert (get_wallet(world.meter.pk), open_cases()) == (0, set())
 
 
@@ -300,7 +245,7 @@ def test_money_that_went_back_twice_from_a_meter_is_owed_and_a_case(world: World
     record_payout(refund_id=refund.pk, receipt="B2CPAY0001", operator_id=3, actor="operator:3", now=world.now)
     reversal = take_back(world, payment)
     assert (payment.state, reversal.outcome) == (PaymentState.REVERSED, "twice")
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"receivable:reversed": 500, FLOAT: -500}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"receivable:reversed": 500, FLOAT: -500}
     subject = f"payment:{payment.pk}"
     assert open_cases() == {("late_reversal", subject), ("reversal_after_refund", subject)}
     assert differences(world) == []
@@ -325,7 +270,7 @@ def test_other_amount_from_a_meter_is_taken_as_it_was_and_a_case(world: World) -
     payment = world.sell(500)
     take_back(world, payment, 300)
     assert (payment.state, get_wallet(world.meter.pk)) == (PaymentState.REVERSED, 200)
-    assert lines_of(f"payment:{payment.pk}:reversed") == {"wallet": 300, FLOAT: -300}
+    assert sums_of(f"payment:{payment.pk}:reversed") == {"wallet": 300, FLOAT: -300}
     assert open_cases() == {("reversal_amount_differs", f"payment:{payment.pk}")}
     assert differences(world) == []
 

@@ -155,6 +155,20 @@ def test_own_version_of_a_class_wins_from_its_start_on(world: World) -> None:
     assert list_own_classes(world.site.pk, LATER) == {"shop"}
 
 
+def test_fee_runs_without_a_break_over_versions_of_the_site_and_of_the_class(world: World) -> None:
+    first, without = Tariff.objects.get(), replace(FACTS.prices, fixed_fee_minor=0)
+    days = [LATER + timedelta(days=day) for day in range(5)]
+    publish(world.site.pk, of_class("shop", days[1]))
+    publish(world.site.pk, replace(of_class("", days[2]), prices=without))
+    publish(world.site.pk, of_class("", days[3]))
+    book = load_tariffs([world.site.pk], days[4])
+    assert book.fee_since(world.site.pk, "shop", days[4]) == first.starts_at
+    assert book.fee_since(world.site.pk, "home", days[1]) == first.starts_at
+    assert book.fee_since(world.site.pk, "home", days[2]) == days[2]
+    assert book.fee_since(world.site.pk, "home", days[4]) == days[3]
+    assert book.fee_since(world.site.pk, "home", first.starts_at - timedelta(1)) == first.starts_at - timedelta(1)
+
+
 def test_book_holds_what_starts_by_the_moment_and_of_its_sites_only(world: World) -> None:
     other = add_site(code="other", name="Other", currency="KES", timezone="Africa/Nairobi", actor=ACTOR, now=NOW)
     publish(world.site.pk, of_class(""))

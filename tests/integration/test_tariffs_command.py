@@ -62,7 +62,7 @@ def login(username: str) -> tuple[str, str]:
 
 
 def proposed(run: Run, write: Write, username: str = "amina") -> Approval:
-    run("propose", write(FILE), "--reason", "EPRA order 12", "--operator", username, lines=login(username))
+    run("propose", write(FILE), "--reason", "EPRA order 12", "--operator", username, lines=login(username)[1:])
     return Approval.objects.get()
 
 
@@ -114,7 +114,7 @@ def test_two_persons_publish_what_the_file_says(run: Run, write: Write, world: W
         f"site:{world.site.pk}",
     )
     assert f"proposal {approval.pk} by amina (EPRA order 12): site test" in run("list")
-    told = run("approve", str(approval.pk), "--operator", "juma", lines=login("juma"))
+    told = run("approve", str(approval.pk), "--operator", "juma", lines=login("juma")[1:])
     assert "effect on the sales of 2026-10" in told
     assert told.splitlines()[-1] == "approved and published"
     version = Tariff.objects.order_by("-pk")[0]
@@ -135,7 +135,7 @@ def test_proposer_cannot_approve(run: Run, write: Write) -> None:
 
 def test_refused_proposal_publishes_nothing_and_is_over(run: Run, write: Write) -> None:
     approval = proposed(run, write)
-    told = run("refuse", str(approval.pk), "--answer", "wrong month", "--operator", "juma", lines=login("juma"))
+    told = run("refuse", str(approval.pk), "--answer", "wrong month", "--operator", "juma", lines=login("juma")[1:])
     assert told == "refused; nothing was published\n"
     approval.refresh_from_db()
     assert (approval.state, approval.answer, Tariff.objects.count()) == ("REFUSED", "wrong month", 1)
@@ -147,8 +147,10 @@ def test_wrong_password_and_another_login_do_nothing(run: Run, write: Write) -> 
     rows = count_rows()
     with pytest.raises(CommandError, match=r"^custodian_refused: "):
         run("propose", write(FILE), "--reason", "x", lines=("amina", "wrong"))
-    with pytest.raises(CommandError, match="not the login of --operator"):
-        run("propose", write(FILE), "--reason", "x", "--operator", "amina", lines=login("juma"))
+    with pytest.raises(CommandError, match=r"^custodian_refused: "):
+        run("propose", write(FILE), "--reason", "x", "--operator", "amina", lines=login("juma")[1:])
+    with pytest.raises(CommandError, match="not UTF-8"):
+        run("propose", write(FILE), "--reason", "x", "--operator", "ami\udce4", lines=login("amina")[1:])
     assert count_rows() == rows
 
 

@@ -71,7 +71,7 @@ def test_balance_that_is_off_says_so_and_fails(world: World, arguments: tuple[st
     assert refusal.value.returncode == 1
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "20/11/2026"])
+@pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "20/11/2026", "0001-01-01", "9999-12-31"])
 def test_day_that_is_none_is_refused_in_one_line(db: None, text: str) -> None:
     with pytest.raises(CommandError, match=r"^--date is a day: YYYY-MM-DD$"):
         run("--date", text)

@@ -30,6 +30,7 @@ from vending.vends.models import Vend
 from vending.vends.queries import get_quote, list_last_vends, list_vends_with_tokens
 from vending.vends.services import (
     cancel_vend,
+    give_up_vends,
     hold_vend,
     release_vend,
     resume_vends,
@@ -301,6 +302,17 @@ def test_sale_frozen_before_it_had_a_tid_gets_one_when_it_is_released(world: Wor
     assert release(world, vend) is True
     world.resume()
     assert again(vend) == (VendState.ISSUED, "")
+
+
+def test_released_sale_with_a_token_is_given_up_like_any_other(world: World) -> None:
+    """One that ends its worker every time is not tried for ever because it was frozen once."""
+    vend = allocated(world)
+    freeze(world, vend)
+    assert release(world, vend) is True
+    assert again(vend) == (VendState.ISSUING, "")
+    Vend.objects.update(attempts=MOST_ATTEMPTS)
+    assert give_up_vends(now=world.now, actor=ACTOR) == 1
+    assert again(vend) == (VendState.HELD, "sale_given_up")
 
 
 def test_released_sale_that_cannot_go_on_is_held_for_what_stands_in_the_way(world: World) -> None:

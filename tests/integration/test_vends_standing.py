@@ -185,6 +185,22 @@ def test_missed_months_are_charged_with_the_next_sale_a_row_for_each(world: Worl
     assert quote(world, 1_000).fee_due_minor == 0
 
 
+def test_months_without_a_fee_are_not_charged_as_missed(world: World) -> None:
+    """December was sold without a fee, from the middle of January there is one again: January has it not yet whole."""
+    monthly = replace(FLAT, fixed_fee_minor=100, fee_arrears_months=6)
+    publish(world, monthly)
+    publish(world, FLAT, starts_at=DECEMBER)
+    publish(world, monthly, starts_at=JANUARY + timedelta(days=14))
+    assert bought(fund(world, order(world, 1_000)), "fee_minor") == [(100,)]
+    world.now = DECEMBER
+    assert bought(fund(world, order(world, 1_000)), "fee_minor") == [(0,)]
+    for days, due in ((14, 100), (31, 100), (31 + 28, 200)):
+        world.now = JANUARY + timedelta(days=days)
+        assert quote(world, 1_000).fee_due_minor == due
+    assert bought(fund(world, order(world, 1_000)), "fee_minor") == [(200,)]
+    assert charges() == [("2026-11-01", 100), ("2027-02-01", 100), ("2027-03-01", 100)]
+
+
 def test_fee_of_a_past_month_is_not_charged_after_a_later_one(world: World) -> None:
     publish(world, replace(FLAT, fixed_fee_minor=100, fee_arrears_months=2))
     world.now = DECEMBER

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from Crypto.PublicKey import RSA
 from django.core.checks import CheckMessage
 from pytest_django import Settings
 
@@ -185,3 +186,22 @@ def test_checks_of_production_refuse_hooks_without_a_secret_and_a_key_file_that_
     assert ids(check_settings(None)) == ["tokeni.E002", "tokeni.E003"]
     settings.KEY_ENCRYPTION_KEY_FILE = ""
     assert ids(check_settings(None)) == ["tokeni.E002"], "only the tokens worker holds it"
+
+
+def test_checks_of_production_name_a_certificate_that_cannot_be_used(settings: Settings, tmp_path: Path) -> None:
+    settings.IS_PRODUCTION, settings.MPESA_CERTIFICATE_FILE = True, str(tmp_path / "nowhere")
+    assert ids(check_settings(None)) == ["tokeni.W004"]
+    (tmp_path / "nowhere").write_bytes(RSA.generate(1024).public_key().export_key())
+    assert check_settings(None) == []
+
+
+def test_checks_of_production_name_payments_that_nobody_can_verify(settings: Settings) -> None:
+    settings.IS_PRODUCTION, settings.MPESA_INITIATOR_NAME = True, ""
+    assert check_settings(None) == []
+    settings.PAYMENT_VERIFY_ABOVE = 1000
+    assert ids(check_settings(None)) == ["tokeni.W005"]
+    settings.PAYMENT_VERIFY_ABOVE, settings.PAYMENT_SOURCE_MODE = 0, "enforce"
+    settings.PAYMENT_SOURCES = ["196.201.214.200"]
+    assert ids(check_settings(None)) == ["tokeni.W005"]
+    settings.MPESA_INITIATOR_NAME = "api"
+    assert check_settings(None) == []

@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Max
@@ -27,6 +28,15 @@ class TariffBook:
             if count := bisect_right(started, moment, key=lambda tariff: tariff.starts_at):
                 return started[count - 1]
         raise TariffMissing(f"no tariff in force for site {site_id}", field="site")
+
+    def fee_since(self, site_id: int, customer_class: str, moment: datetime) -> datetime:
+        """From when on, without a break until `moment`, every version in force has had a fixed fee."""
+        since = moment
+        with suppress(TariffMissing):
+            while (tariff := self.at(site_id, customer_class, moment)).fixed_fee_minor:
+                since = tariff.starts_at
+                moment = since - timedelta(microseconds=1)
+        return since
 
 
 def load_tariffs(site_ids: Collection[int], until: datetime) -> TariffBook:
@@ -94,6 +104,10 @@ def month_of(moment: datetime, timezone: str) -> date:
     return moment.astimezone(ZoneInfo(timezone)).date().replace(day=1)
 
 
+def count_months_between(earlier: date, later: date) -> int:
+    return (later.year - earlier.year) * 12 + later.month - earlier.month
+
+
 def list_fee_months(meter_ids: Collection[int]) -> dict[int, date]:
     """The last month for which each meter's fixed fee was charged, by meter; those never charged are left out."""
     charged = FixedFeeCharge.objects.filter(meter_id__in=meter_ids, cancelled_at=None)
@@ -117,5 +131,4 @@ def count_months_due(last_charged: date | None, month: date, arrears: int) -> in
     """
     if last_charged is None:
         return 1
-    months = (month.year - last_charged.year) * 12 + month.month - last_charged.month
-    return max(0, min(months, 1 + arrears))
+    return max(0, min(count_months_between(last_charged, month), 1 + arrears))

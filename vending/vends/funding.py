@@ -21,7 +21,7 @@ from vending.vends.errors import WalletTooSmall
 from vending.vends.lifecycle import VendState
 from vending.vends.locks import LEASE
 from vending.vends.models import Vend
-from vending.vends.standing import Terms, load_records
+from vending.vends.standing import Terms, load_records, terms_at
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,7 @@ def decide(orders: Sequence[SaleOrder], meters: Mapping[int, Meter], now: dateti
 def _price(orders: Sequence[SaleOrder], meters: Mapping[int, Meter], now: datetime) -> list[Terms]:
     """The prices that hold for each order: one round trip for all of them."""
     book = load_tariffs({meter.site_id for meter in meters.values()}, max([now, *_moments(orders)]))
-    batch = []
-    for order in orders:
-        meter, priced_at = meters[order.meter_id], order.priced_at or now
-        tariff = book.at(meter.site_id, meter.customer_class, priced_at)
-        batch.append(Terms(meter, tariff, prices_of(tariff), priced_at))
-    return batch
+    return [terms_at(book, meters[order.meter_id], order.priced_at or now) for order in orders]
 
 
 def _moments(orders: Sequence[SaleOrder]) -> list[datetime]:

@@ -13,12 +13,12 @@ from vending.keys.queries import list_vending_keys
 from vending.ledger.queries import get_wallet
 from vending.sts.amounts import greatest_amount_within
 from vending.tariffs.engine import Split, least_payment, split_money
-from vending.tariffs.queries import get_tariff, prices_of
+from vending.tariffs.queries import load_tariffs
 from vending.vends.errors import MeterBlocked
 from vending.vends.lifecycle import VendState
 from vending.vends.models import UNFINISHED, Vend
 from vending.vends.selling import find_refusal, key_name_of
-from vending.vends.standing import Terms, load_records
+from vending.vends.standing import load_records, terms_at
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -29,7 +29,8 @@ class Quote:
     """What an amount would buy now. `refusal` is "" or one of "blocked", "cannot_sell", "too_little", "too_much".
 
     The first two are about the meter, whatever the amount; `refusal_code` says why, as an error code. `most_minor` is
-    what the tariff takes at once, and of its limit for a day what the meter has left: 0, when that is used up.
+    what the tariff takes at once, and of its limit for a day what the meter has left: 0, when that buys nothing more,
+    whatever is paid.
     """
 
     split: Split
@@ -39,15 +40,17 @@ class Quote:
     refusal: str
     refusal_code: str
     fee_due_minor: int
+    fee_months: int
     least_energy_kwh_tenths: int
 
 
 def get_quote(*, meter: Meter, paid_minor: int, now: datetime) -> Quote:
     """A trial sale by the same rule as the real one: no token, no lock, no write. Raises `TariffMissing`."""
-    tariff = get_tariff(meter.site_id, meter.customer_class, now)
-    terms = Terms(meter, tariff, prices_of(tariff), now)
+    terms = terms_at(load_tariffs([meter.site_id], now), meter, now)
     records = load_records([terms])
     standing, most = records.standing_of(terms), records.limit_of(terms)
+    if most < least_payment(terms.prices, wallet_minor=0, standing=standing):
+        most = 0
     wallet = get_wallet(meter.pk)
     split = split_money(
         terms.prices,
@@ -58,15 +61,16 @@ def get_quote(*, meter: Meter, paid_minor: int, now: datetime) -> Quote:
     )
     reason = list_refusals([meter], now)[meter.pk]
     least = least_payment(terms.prices, wallet_minor=wallet, standing=standing)
-    least = max(least, tariff.least_payment_minor)
+    least = max(least, terms.tariff.least_payment_minor)
     return Quote(
         split=split,
-        currency=tariff.currency,
+        currency=terms.tariff.currency,
         least_minor=least,
         most_minor=most,
         refusal=_refusal(reason, split, least, most),
         refusal_code=reason.code if reason else "",
         fee_due_minor=terms.prices.fixed_fee_minor * standing.fee_months,
+        fee_months=standing.fee_months,
         least_energy_kwh_tenths=terms.prices.least_units,
     )
 

@@ -197,6 +197,8 @@ def release_vend(*, vend_id: int, actor: str, now: datetime) -> bool:
     if vend is None or vend.state != VendState.HELD or vend.held_reason != PaymentFrozen.code:
         return False
     vend.held_reason, vend.next_try_at = "", now
+    if hasattr(vend.authority, "token"):
+        move(vend, VendState.ISSUING)  # a HELD one is tried for ever, also where it ends its worker every time
     _store([vend])
     Vend.objects.filter(pk=vend_id).update(attempts=0)
     record(actor=actor, acts=[Act("vend.released", f"vend:{vend_id}")], now=now)

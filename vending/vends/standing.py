@@ -17,7 +17,15 @@ from fleet.meters.models import Meter
 from vending.ledger.days import bounds_of, midnight_of
 from vending.tariffs.engine import Prices, Split, Standing
 from vending.tariffs.models import Tariff
-from vending.tariffs.queries import count_months_due, list_allowances, list_fee_months, month_of
+from vending.tariffs.queries import (
+    TariffBook,
+    count_months_between,
+    count_months_due,
+    list_allowances,
+    list_fee_months,
+    month_of,
+    prices_of,
+)
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
 
@@ -39,12 +47,15 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Terms:
-    """A meter, the prices that hold for it, and the moment of them."""
+    """A meter, the prices that hold for it, and the moment of them. `arrears_months`: how many months before this one
+    can be charged with it.
+    """
 
     meter: Meter
     tariff: Tariff
     prices: Prices
     priced_at: datetime
+    arrears_months: int = 0
 
     @property
     def month(self) -> date:
@@ -73,6 +84,24 @@ class Terms:
         return Window(midnight_of(month, timezone), midnight_of(_next_month(month), timezone))
 
 
+def terms_at(book: TariffBook, meter: Meter, moment: datetime) -> Terms:
+    """The prices that hold for a meter at a moment. Raises `TariffMissing`."""
+    tariff = book.at(meter.site_id, meter.customer_class, moment)
+    return Terms(meter, tariff, prices_of(tariff), moment, _arrears_months(book, tariff, meter, moment))
+
+
+def _arrears_months(book: TariffBook, tariff: Tariff, meter: Meter, moment: datetime) -> int:
+    """Of the months that the version charges with a later sale, those that had a fixed fee from their first moment."""
+    if not tariff.fee_arrears_months or not tariff.fixed_fee_minor:
+        return 0
+    timezone = meter.site.timezone
+    since = book.fee_since(meter.site_id, meter.customer_class, moment)
+    first = month_of(since, timezone)
+    if since > midnight_of(first, timezone):
+        first = _next_month(first)
+    return max(0, min(tariff.fee_arrears_months, count_months_between(first, month_of(moment, timezone))))
+
+
 class _Place(NamedTuple):
     """One sum: `of` "sold" is paid units, `of` "spent" is money, of one meter in one window."""
 
@@ -92,7 +121,7 @@ class Records:
     def standing_of(self, terms: Terms) -> Standing:
         """How the meter stands before its next sale on these terms."""
         prices, lifeline = terms.prices, terms.prices.lifeline
-        months = count_months_due(self.fee_months.get(terms.meter.pk), terms.month, prices.fee_arrears_months)
+        months = count_months_due(self.fee_months.get(terms.meter.pk), terms.month, terms.arrears_months)
         is_given = (terms.meter.pk, terms.month) in self.allowances
         return Standing(
             month_before_kwh_tenths=self._sum("sold", terms, terms.month_window),

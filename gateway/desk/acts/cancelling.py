@@ -1,4 +1,7 @@
-"""`sale.cancel`: a held sale that will never have its code; its money is in the wallet again. Given: nothing."""
+"""`sale.cancel`: a held sale that will never have its code; its money is in the wallet again. Given: nothing.
+
+Money that may never have come is not put where it can be spent or given back: its payment is released first.
+"""
 
 from datetime import datetime
 
@@ -6,7 +9,9 @@ from gateway.desk.acts.base import Given, Order, Rows, Terms, number_in
 from gateway.desk.errors import VendMissing
 from gateway.fulfilment.notices import queue_notices
 from gateway.fulfilment.services import AUTHORITY_KINDS
+from gateway.payments.models import Payment
 from gateway.payments.queries import list_payments
+from gateway.refunds.queries import check_not_in_doubt
 from vending.vends.errors import VendNotCancellable
 from vending.vends.lifecycle import VendState
 from vending.vends.models import Vend
@@ -25,6 +30,8 @@ class Cancel:
             raise VendMissing("no such sale")
         if vend.state != VendState.HELD:
             raise VendNotCancellable(f"the sale is {vend.state}")
+        for payment in _payments_of(vend):
+            check_not_in_doubt(payment)
         return {
             "vend_state": str(vend.state),
             "meter_id": vend.meter_id,
@@ -42,9 +49,13 @@ class Cancel:
         _tell_kept(vend, order)
 
 
+def _payments_of(vend: Vend) -> list[Payment]:
+    return list_payments([vend.authority.reference] if vend.authority.kind in AUTHORITY_KINDS else [])
+
+
 def _tell_kept(vend: Vend, order: Order) -> None:
     """That the money is there: nothing is missing, and paying more would not have helped."""
-    payments = list_payments([vend.authority.reference] if vend.authority.kind in AUTHORITY_KINDS else [])
+    payments = _payments_of(vend)
     queue_notices(
         template="money_kept",
         payments=payments,

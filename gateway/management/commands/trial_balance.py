@@ -60,9 +60,11 @@ def _day(text: str | None) -> date:
     if text is None:
         return now().astimezone(ZoneInfo(settings.BOOKS_TIMEZONE)).date()
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        day = date.fromisoformat(text)
+        bounds_of(day, settings.BOOKS_TIMEZONE)
+    except (ValueError, OverflowError):
         raise CommandError("--date is a day: YYYY-MM-DD") from None
+    return day
 
 
 def _cells(row: BalanceRow) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ _READY_SECONDS = 60
 _POLL_SECONDS = 0.05
 # What the worker of the tokens queue alone is given: a path, or the key itself.
 _KEY_FILE, _KEY = "KEY_ENCRYPTION_KEY_FILE", "KEY_ENCRYPTION_KEY"
+# What the worker of the payments queue alone is given: with it money can be ordered back.
+_INITIATOR_PASSWORD = "MPESA_INITIATOR_PASSWORD"  # noqa: S105 -- a name
+_FILES = ("STS_EA07_TABLES", "MPESA_CERTIFICATE_FILE")
 _CELERY = ["-m", "celery", "--quiet", "-A", "gateway.celery"]
 
 
@@ -63,20 +66,21 @@ class Command(BaseCommand):
         environment = dict(os.environ)
         # Children run in the checkout: paths that were relative to where `up` was called from are made whole.
         environment["TOKENI_DATA_DIR"] = str(settings.TOKENI_DATA_DIR)
-        if tables := environment.get("STS_EA07_TABLES"):
-            environment["STS_EA07_TABLES"] = str(Path(tables).resolve())
+        for name in _FILES:
+            if file := environment.get(name):
+                environment[name] = str(Path(file).resolve())
         for_tokens = _taken_for_tokens_worker(environment)
+        for_payments = {name: environment.pop(name) for name in (_INITIATOR_PASSWORD,) if name in environment}
         if not settings.BROKER_URL:
             environment["BROKER_URL"] = _start_broker(supervisor, environment)
         environment.setdefault("PUBLIC_BASE_URL", f"http://{bind}")
         environment.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
         web = Child("web", web_arguments(bind), environment)
-        with_key = environment | for_tokens
+        tokens = worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2)
+        calls = worker_arguments("calls", [Queue.MESSAGES, Queue.PAYMENTS], 6)
         workers = [
-            Child(
-                "worker tokens", worker_arguments("tokens", [Queue.TOKENS], 1 if settings.IS_EMBEDDED else 2), with_key
-            ),
-            Child("worker calls", worker_arguments("calls", [Queue.MESSAGES, Queue.PAYMENTS], 6), environment),
+            Child("worker tokens", tokens, environment | for_tokens),
+            Child("worker calls", calls, environment | for_payments),
         ]
         beat = Child("beat", _beat_arguments(), environment)
         for child in (web, *workers, beat):

@@ -88,7 +88,9 @@ def _show_quote(answers: Answers, facts: Facts) -> Next:
         "label": meter.label,
         "amount_minor": amount_minor,
         "fee_minor": quote.fee_minor,
+        "fee_months": quote.fee_months,
         "vat_minor": quote.vat_minor,
+        "levies_minor": quote.levies_minor,
         "kept_minor": quote.kept_minor,
         "wallet_minor": quote.wallet_minor,
         "energy_kwh_tenths": quote.energy_kwh_tenths,
@@ -118,7 +120,11 @@ def _refusal(meter: MeterFacts, quote: QuoteFacts, answers: Answers, facts: Fact
         return end("cannot_sell", facts, {"drn": meter.drn})
     if quote.refusal == Refusal.NONE:
         return None
-    limit_minor = quote.least_minor if quote.refusal == Refusal.TOO_LITTLE else quote.most_minor
+    scale = 10 ** digits_of(facts.currency)  # whole units are all that can be typed
+    least_minor, most_minor = -(-quote.least_minor // scale) * scale, quote.most_minor // scale * scale
+    if quote.refusal == Refusal.TOO_MUCH and most_minor < least_minor:
+        return end("limit_used_up", facts, {"drn": meter.drn})
+    limit_minor = least_minor if quote.refusal == Refusal.TOO_LITTLE else most_minor
     return Move(ScreenName.TYPE_AMOUNT, {**answers, "note": str(quote.refusal), "limit": limit_minor}, Tries.COUNT)
 
 

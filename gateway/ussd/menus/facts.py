@@ -39,14 +39,18 @@ class MeterFacts:
 
 @dataclass(frozen=True)
 class QuoteFacts:
-    """What an amount would buy. `kept_minor` stays in the meter's wallet, `wallet_minor` is taken from it.
+    """What an amount would buy. `kept_minor` stays in the meter's wallet, `wallet_minor` is taken from it, and
+    `fee_minor` is of `fee_months`.
 
-    With a refusal only `least_minor` (too little) and `most_minor` (too much) mean anything.
+    With a refusal only the two limits mean anything: too much with a `most_minor` below `least_minor` is a limit for
+    today that is used up.
     """
 
     energy_kwh_tenths: int = 0
     vat_minor: int = 0
+    levies_minor: int = 0
     fee_minor: int = 0
+    fee_months: int = 0
     kept_minor: int = 0
     wallet_minor: int = 0
     refusal: str = Refusal.NONE

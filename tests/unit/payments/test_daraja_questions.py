@@ -240,7 +240,11 @@ def _nothing(path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("make", [_directory, _no_certificate, _empty, _octets, _nothing])
+def _private(path: Path) -> None:
+    path.write_bytes(PRIVATE_RSA.export_key())
+
+
+@pytest.mark.parametrize("make", [_directory, _no_certificate, _empty, _octets, _nothing, _private])
 def test_ask_with_a_file_that_is_no_certificate_refused(
     stub: VendorStub, tmp_path: Path, make: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,6 +254,28 @@ def test_ask_with_a_file_that_is_no_certificate_refused(
     assert stub.received == []
     assert PASSWORD not in caplog.text
     assert PASSWORD not in repr(Initiator("api", PASSWORD))
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n", "Certificate:\n    Data: 00:ab\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_ask_certificate_as_tools_write_it_used(
+    stub: VendorStub, tmp_path: Path, before: str, newline: str, initiator: Initiator
+) -> None:
+    pem = Path(initiator.certificate_file).read_text()
+    file = tmp_path / "written"
+    file.write_bytes(f"{before}{pem}\n{pem}\n".replace("\n", newline).encode())
+    stub.next(STATUS_PATH, Say(json.dumps(TAKEN)))
+    vendor = provider(stub.url, Shelf("token"), initiator=Initiator("api", PASSWORD, str(file)))
+    assert ask(vendor, STATUS_PATH).outcome is PushOutcome.ACCEPTED
+    sealed = base64.b64decode(str(sent(stub)["SecurityCredential"]))
+    assert PKCS1_v1_5.new(PRIVATE_RSA).decrypt(sealed, None) == PASSWORD.encode()
+
+
+def test_ask_certificate_in_der_used(stub: VendorStub, tmp_path: Path) -> None:
+    (tmp_path / "der").write_bytes(x509_certificate())
+    stub.next(STATUS_PATH, Say(json.dumps(TAKEN)))
+    vendor = provider(stub.url, Shelf("token"), initiator=Initiator("api", PASSWORD, str(tmp_path / "der")))
+    assert ask(vendor, STATUS_PATH).outcome is PushOutcome.ACCEPTED
 
 
 def test_ask_with_a_password_longer_than_the_rsa_key_refused(stub: VendorStub, initiator: Initiator) -> None:

@@ -109,6 +109,15 @@ def test_post_bad_token_replaced_once(stub: VendorStub) -> None:
     assert [request.headers["Authorization"] for request in stub.received_at(PATH)] == ["Bearer old", f"Bearer {FRESH}"]
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [("401.002.01", 400), ("401.003.01", 500), ("400.003.01", 400), ("x", 401)]
+)
+def test_post_token_called_bad_in_other_words_replaced(stub: VendorStub, code: str, status: int) -> None:
+    stub.next(PATH, Say(json.dumps({"errorCode": code}), status))
+    assert wire(stub, Shelf("old")).post(PATH, {}).outcome is PushOutcome.ACCEPTED
+    assert len(stub.received_at(PATH)) == 2
+
+
 def test_post_no_second_try_when_it_would_outlast_a_lease(stub: VendorStub, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(request: Received) -> Act:
         monkeypatch.setattr("gateway.payments.providers.daraja.wire._AGAIN_WITHIN_SECONDS", 0.0)

@@ -30,7 +30,9 @@ LONGEST = {
     "asked_minor": 99999999900,
     "limit_minor": 25000000,
     "fee_minor": 999999,
+    "fee_months": 24,
     "vat_minor": 3999999,
+    "levies_minor": 3999999,
     "wallet_minor": 9999999,
     "made_time": "14:02",
     "digits": "12345678901234567890",
@@ -68,7 +70,8 @@ def test_template_lacking_a_value_is_refused(name: str) -> None:
 
 
 def test_render_too_long_loses_the_hint_then_the_name_then_fields() -> None:
-    base = LONGEST | {"amount_minor": 20000, "fee_minor": 1000, "vat_minor": 2048, "kept_minor": 152, "wallet_minor": 0}
+    base = LONGEST | {"amount_minor": 20000, "fee_minor": 1000, "vat_minor": 2048, "kept_minor": 152}
+    base |= {"wallet_minor": 0, "levies_minor": 0, "fee_months": 1}
     assert "Not on the list." in render("quote", base | {"label": "A"})
     text = render("quote", base | {"label": LABEL * 3})
     assert "Not on the list." not in text

@@ -27,6 +27,8 @@ _AMOUNT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,8})?")
 _LOCAL_TIME = re.compile(r"[0-9]{14}")
 _MOST_DIGITS = 24
 _LONGEST_ACCOUNT = 100
+# A Kenyan mobile number without its country. Lists have shorter ones, cut off: read as phones they are strangers'.
+_LEAST_PHONE_DIGITS = 9
 
 
 def read_amount_minor(value: object, currency: str) -> int:
@@ -72,6 +74,8 @@ def read_payer(value: object) -> Payer:
         return Payer(sha256=text.lower())
     if is_masked(text):
         return Payer(masked=text)
+    if sum(character.isdigit() for character in text) < _LEAST_PHONE_DIGITS:
+        return Payer()
     try:
         return Payer(e164=wire_to_e164(text, default_region=REGION))
     except PhoneInvalid:

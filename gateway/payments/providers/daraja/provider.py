@@ -52,6 +52,8 @@ _REJECTIONS = {
     Verdict.OTHER: "C2B00016",
 }
 _UNREADABLE = "answer_unreadable"
+# Daraja says nowhere how many rows a page has: two days of a busy short code may come at once, 250 octets each.
+_LONGEST_LIST_OCTETS = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,8 @@ class DarajaProvider:
         A row that cannot be read, or is no payment to us, is left out, logged and named in `code`; the rest of the list
         is read all the same, for one bad row would else hide every payment behind it.
         """
-        told = self._wire.post(
-            orders.PULL_PATH, orders.pull_body(starts_at, ends_at, offset, short_code=self._short_code)
-        )
+        body = orders.pull_body(starts_at, ends_at, offset, short_code=self._short_code)
+        told = self._wire.post(orders.PULL_PATH, body, longest_answer_octets=_LONGEST_LIST_OCTETS)
         if told.outcome is not PushOutcome.ACCEPTED:
             return PullPage((), None, is_complete=False, code=told.code)
         try:

@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.http.bodies import as_word, read_json_object
 from gateway.http.errors import MaybeSent, NotSent, OutboundFailure
 from gateway.http.inbound import UnreadableCallback
-from gateway.http.outbound import Answer, OutboundSession, exchange
+from gateway.http.outbound import MAX_ANSWER_OCTETS, Answer, OutboundSession, exchange
 from gateway.payments.ports import PushOutcome
 from gateway.payments.providers.daraja.codes import BAD_TOKEN, TRY_LATER
 from gateway.payments.providers.daraja.fields import CODE, SHORT_CODE
@@ -72,12 +72,14 @@ class DarajaWire:
         self._session = session
         self._pause = pause
 
-    def post(self, path: str, document: Mapping[str, object]) -> Told:
+    def post(
+        self, path: str, document: Mapping[str, object], *, longest_answer_octets: int = MAX_ANSWER_OCTETS
+    ) -> Told:
         """Never raises. UNAVAILABLE means that nothing can have been done; AMBIGUOUS that something may have been."""
         started = time.monotonic()
-        told, token = self._post_once(path, document, stale_token="")
+        told, token = self._post_once(path, document, longest_answer_octets, stale_token="")
         if token and told.code in BAD_TOKEN and time.monotonic() - started < _AGAIN_WITHIN_SECONDS:
-            told, _ = self._post_once(path, document, stale_token=token)
+            told, _ = self._post_once(path, document, longest_answer_octets, stale_token=token)
         return told
 
     def fetch_token(self) -> str:
@@ -92,7 +94,9 @@ class DarajaWire:
         self._token_cache.put(token, _lifetime_seconds(document.get("expires_in")))
         return token
 
-    def _post_once(self, path: str, document: Mapping[str, object], *, stale_token: str) -> tuple[Told, str]:
+    def _post_once(
+        self, path: str, document: Mapping[str, object], longest_answer_octets: int, *, stale_token: str
+    ) -> tuple[Told, str]:
         """One try and the access token it was made with, empty when there was none to be had."""
         try:
             token = self._access_token(stale_token)
@@ -100,7 +104,14 @@ class DarajaWire:
             return Told(PushOutcome.UNAVAILABLE, f"oauth_{failure.reason}"), ""
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            answer = exchange(self._session, "POST", self._base_url + path, headers=headers, document=document)
+            answer = exchange(
+                self._session,
+                "POST",
+                self._base_url + path,
+                headers=headers,
+                document=document,
+                longest_answer_octets=longest_answer_octets,
+            )
         except NotSent as failure:
             return Told(PushOutcome.UNAVAILABLE, failure.reason), token
         except MaybeSent as failure:
@@ -142,7 +153,8 @@ def _told(answer: Answer) -> Told:
     code = _error_code(answer, document)
     if code in TRY_LATER or f"http_{answer.status}" in TRY_LATER or answer.status in _REDIRECTS:
         return Told(PushOutcome.UNAVAILABLE, code)
-    if code in BAD_TOKEN or answer.status == _UNAUTHORISED:
+    # Daraja's gateways give more than one number to a bad token (401.002.01, 401.003.01).
+    if code in BAD_TOKEN or answer.status == _UNAUTHORISED or code.startswith("401."):
         return Told(PushOutcome.UNAVAILABLE, code if code in BAD_TOKEN else "401")
     if code.startswith("4") or (400 <= answer.status < 500 and answer.status != _REQUEST_TIMEOUT):
         return Told(PushOutcome.REFUSED, code)
