@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from gateway.http.redaction import RedactingFilter
 

@@ -1,5 +1,5 @@
-"""Listed payments that nobody had heard of, taken together: a journal entry, the payment and its audit entry for each, in
-as many statements as one alone would cost.
+"""Listed payments that nobody had heard of, taken together: for each a journal entry, the payment and its audit entry,
+for all as few statements as for one.
 
 Anything else that a line may mean (a payment that we have, a purchase that waits) is `gateway.webhooks`' to take, one
 by one. What a row holds here and there is the same; a test compares them.

@@ -99,7 +99,8 @@ def import_statement(
 ) -> Outcome:
     """Take a file's lines, then freeze payments of ours in its period that it lacks. Rows that cannot be read are
     listed and the others taken. Idempotent by the file's digest and by each line's receipt and kind; an import that
-    ended half-way goes on when the file is given again.
+    ended half-way goes on when the file is given again. One that was finished takes rows that a better layout can read
+    now, and freezes nothing more.
 
     Raises what `read_statement` raises, `UnknownProvider`, `MappingMissing`, `StatementForeign`,
     `StatementPeriodMissing`, and `StatementImplausible` after the lines, when most of our payments are missing, or
@@ -108,10 +109,11 @@ def import_statement(
     read = _read(provider, content, mapping, starts_at, ends_at)
     statement = _open(provider, file_name, content, read, operator_id, actor, now)
     is_repeat = statement.finished_at is not None
-    bad_rows = list(read.file.bad_rows)
-    if not is_repeat:
-        taking = Taking(statement, read.file.short_code, read.currency, actor, now)
-        bad_rows += take_rows(taking, read.file.rows)
+    taking = Taking(statement, read.file.short_code, read.currency, actor, now)
+    bad_rows = [*read.file.bad_rows, *take_rows(taking, read.file.rows)]
+    if is_repeat:
+        release_sales(actor=actor, now=now)
+    else:
         _hold_ours_against(statement, len(bad_rows), is_sure, actor, now)
     return Outcome(
         statement_id=statement.pk,

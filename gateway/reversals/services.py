@@ -56,7 +56,7 @@ def note_reversal(
 
 
 def _contradict(known: Reversal, claimed_minor: int, door: str, actor: str, now: datetime) -> None:
-    """Taken back in parts, or told wrongly: what is beyond the first word is booked by nobody before a person looked."""
+    """Taken back in parts, or told wrongly: nothing beyond the first word is booked before a person looked."""
     subject, details = f"reversal:{known.pk}", {"claimed_minor": claimed_minor, "door": door}
     record(actor=actor, acts=[Act("reversal.contradicted", subject, details)], now=now)
     facts = {"taken_minor": known.amount_minor, "claimed_minor": claimed_minor, "currency": known.currency}

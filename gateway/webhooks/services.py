@@ -5,12 +5,13 @@ workers after the commit. A repeated, late or contradicting callback is journall
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from fleet.meters.services import can_vend
 from gateway.failpoints import Failpoint, reach
@@ -39,6 +40,7 @@ from vending.vends.queries import get_quote
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -177,10 +179,17 @@ def _accept_in_one_statement(claim: PaymentClaim, trust: Trust, posted: _Posted)
 
 
 def _once_more(act: Callable[[], T]) -> T:
-    """Two callbacks for one thing at one moment: the second to commit finds the first's row at its second try."""
+    """Two callbacks for one thing at one moment: the second to commit finds the first's row at its second try.
+
+    So does one that the database ended because it and another waited for each other: vendors do not call again. It lets
+    the other one go first.
+    """
     try:
         return act()
     except IntegrityError:
+        return act()
+    except OperationalError:
+        time.sleep(_PAUSE_SECONDS)
         return act()
 
 

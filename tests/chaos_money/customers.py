@@ -14,21 +14,22 @@ _BUSY_SECONDS = 10.0
 
 
 class Customers:
-    """Plays a plan. `meter_of_account` says for which meter an account text is meant; empty for nobody's."""
+    """Plays a plan, part by part. `meter_of_account`: for which meter an account text is meant; empty for nobody's."""
 
     def __init__(self, simulator_url: str, ussd_code: str, acts: Sequence[Act]) -> None:
         self._url, self._code = simulator_url, ussd_code.removesuffix("#")
         self.meter_of_account = {act.account: act.drn for act in acts if act.door is Door.PAY_BILL}
-        self._shares: list[list[Act]] = [[] for _ in range(THREADS)]
-        phones = sorted({act.phone for act in acts})
-        for act in acts:
-            self._shares[phones.index(act.phone) % THREADS].append(act)
+        self._phones = sorted({act.phone for act in acts})
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        self._threads = [threading.Thread(target=self._play, args=(share,), daemon=True) for share in self._shares]
+    def start(self, acts: Sequence[Act]) -> None:
+        """Play a part of the plan; not before the part before it is done."""
+        shares: list[list[Act]] = [[] for _ in range(THREADS)]
+        for act in acts:
+            shares[self._phones.index(act.phone) % THREADS].append(act)
+        self._threads = [threading.Thread(target=self._play, args=(share,), daemon=True) for share in shares]
         for thread in self._threads:
             thread.start()
 

@@ -15,13 +15,14 @@ QUIET_SECONDS, POLL_SECONDS = 3.0, 1.0
 LAST_CALLBACKS_SECONDS = 12.0
 LATE_PER_MILLE, EARLY_PERCENT = 6, 40
 IMPORT_SECONDS = 300.0
+_REVERSALS = "reversals to apply"
 # What may not stay as it is: rows that a worker should be busy with.
 _WAITING = {
     "payments to allocate": "SELECT COUNT(*) FROM gateway_payment WHERE state = 'CONFIRMED' AND frozen_reason = ''"
     " AND NOT must_verify",
     "sales without a code": "SELECT COUNT(*) FROM vending_vend WHERE state IN ('FUNDED', 'ISSUING')",
     "texts to send": "SELECT COUNT(*) FROM gateway_message WHERE state IN ('QUEUED', 'SENDING')",
-    "reversals to apply": "SELECT COUNT(*) FROM gateway_reversal WHERE applied_at IS NULL",
+    _REVERSALS: "SELECT COUNT(*) FROM gateway_reversal WHERE applied_at IS NULL",
 }
 _UNVERIFIED = "SELECT COUNT(*) FROM gateway_payment WHERE must_verify AND frozen_reason = '' AND state = 'CONFIRMED'"
 
@@ -51,7 +52,9 @@ class Ending:
 
     def run(self) -> EndReport:
         time.sleep(LAST_CALLBACKS_SECONDS)
-        self._drain("drained after the customers", _WAITING)
+        # A reversal may wait for its payment until the statement tells of that.
+        waiting = {what: statement for what, statement in _WAITING.items() if what != _REVERSALS}
+        self._drain("drained after the customers", waiting)
         self._take_back()
         self._import_statement()
         self._drain("drained after the statement", _WAITING | {"payments to ask about": _UNVERIFIED})

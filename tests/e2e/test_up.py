@@ -19,6 +19,7 @@ from tests.support.product import Product, environment_of, is_running, prepare, 
 pytestmark = [pytest.mark.money_path, pytest.mark.slow]
 
 KEY_FILE = "KEY_ENCRYPTION_KEY_FILE"
+INITIATOR_PASSWORD, CERTIFICATE = "MPESA_INITIATOR_PASSWORD", "MPESA_CERTIFICATE_FILE"
 OTIENO = "+254711000104"
 END_SECONDS = 10.0
 RETURN_SECONDS = 10.0
@@ -32,7 +33,9 @@ def product(
     folder = tmp_path_factory.mktemp("up")
     key_file = folder / "key"
     key_file.write_text(os.urandom(32).hex())
-    product = prepare(folder, world, addresses, **{KEY_FILE: str(key_file)})
+    product = prepare(
+        folder, world, addresses, **{KEY_FILE: str(key_file), INITIATOR_PASSWORD: "word", CERTIFICATE: "here.pem"}
+    )
     product.load_demo()
     product.start(TOKENI_FAILPOINT="issue_after_commit:kill")
     yield product
@@ -69,9 +72,10 @@ def test_key_encryption_key_is_named_to_the_tokens_worker_alone(product: Product
 def test_initiator_password_is_named_to_the_worker_of_the_payments_queue_alone(product: Product) -> None:
     everybody = {*product.children(), *descendants(product.ready["pids"]["web"])}
 
-    holders = {pid for pid in everybody if "MPESA_INITIATOR_PASSWORD" in environment_of(pid)}
+    holders = {pid for pid in everybody if INITIATOR_PASSWORD in environment_of(pid)}
 
     assert holders == {product.find_child("calls@")}
+    assert environment_of(*holders)[CERTIFICATE] == str(ROOT / "here.pem"), "whole, wherever `up` was called from"
 
 
 def test_worker_killed_at_a_fail_point_is_started_again_without_it(product: Product, world: OutsideWorld) -> None:

@@ -143,7 +143,7 @@ def books(rich: World, settings: pytest.FixtureRequest) -> Ids:
     agreed(world, Kind.PAYMENT_MOVE, wrong.pk, meter_id=sixth)
     world.later(60)
     world.resume()
-    kept = sold_at(world, fifth, 600)
+    kept = sold_at(world, fifth, 50)
     agreed(world, Kind.PAYMENT_MOVE, kept.pk, meter_id=third)
     line = charged(world)
     declined = proposed(world, Kind.PAYMENT_MOVE, cancelled.pk, meter_id=third)
@@ -153,6 +153,7 @@ def books(rich: World, settings: pytest.FixtureRequest) -> Ids:
     withdraw(approval_id=withdrawn.pk, operator_id=maker.pk, actor=f"operator:{maker.pk}", now=world.now)
     asked = proposed(world, Kind.PAYMENT_MOVE, cancelled.pk, meter_id=third)
     day = closed(world)
+    Refund.objects.filter(pk=waiting.pk).update(next_try_at=world.now)  # as the sweep leaves it
 
     def entry(cause: str) -> int:
         return LedgerEntry.objects.get(cause=cause).pk

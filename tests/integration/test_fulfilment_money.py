@@ -148,7 +148,7 @@ def test_text_that_cannot_be_written_does_not_wear_out_the_sales_beside_it(
         return render_sms(name, values)
 
     monkeypatch.setattr(letters, "render_sms", refuse)
-    assert len(world.fulfil().message_ids) == 1
+    assert len(world.fulfil().message_ids) == 2
     states = dict(Vend.objects.values_list("authority__reference", "state"))
     assert states == {str(payment_ids[0]): VendState.ISSUING, str(payment_ids[1]): VendState.ISSUED}
     monkeypatch.undo()
@@ -277,7 +277,7 @@ def test_purchase_paid_later_has_the_prices_of_now_and_its_customer_is_told(worl
 
 
 def test_purchase_paid_late_under_the_same_version_is_told_nothing(world: World) -> None:
-    world.purchase()
+    Payment.objects.filter(pk=world.purchase().pk).update(checkout_id="ws_CO_1")
     world.later(7200)
     world.take(world.prompt_paid("ws_CO_1", "RCPT900001"))
     world.fulfil()
@@ -287,7 +287,7 @@ def test_purchase_paid_late_under_the_same_version_is_told_nothing(world: World)
 
 def test_purchase_from_before_the_first_prices_is_told_of_no_change(world: World) -> None:
     payment = Payment.objects.get(pk=world.purchase().pk)
-    Payment.objects.filter(pk=payment.pk).update(started_at=world.now - timedelta(days=31))
+    Payment.objects.filter(pk=payment.pk).update(started_at=world.now - timedelta(days=31), checkout_id="ws_CO_1")
     world.take(world.prompt_paid("ws_CO_1", "RCPT900001"))
     world.fulfil()
     assert list(Message.objects.values_list("kind", flat=True)) == ["token"]

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from fleet.audit.models import AuditEntry
 from gateway.payments import services, tasks
 from gateway.payments.lifecycle import PaymentState
-from gateway.payments.locks import claim_push, lock_payments
+from gateway.payments.locks import claim_push, lock_payment_of_checkout, lock_payments
 from gateway.payments.models import Payment
 from gateway.payments.ports import PaymentProvider, PushOutcome, PushRequest, PushResult
 from gateway.payments.services import confirm_payment, give_up_purchases, push_one, settle_prompt, store_push
@@ -227,10 +227,9 @@ def test_push_whose_checkout_is_taken_at_that_moment_is_stored_all_the_same(
     """Else the lease would end, and the customer be prompted again."""
     first, second = world.purchase(), world.purchase()
     Payment.objects.filter(pk=first.pk).update(next_try_at=None)
-    look = services.lock_payment_of_checkout
 
     def taken_meanwhile(provider_name: str, checkout_id: str) -> Payment | None:
-        monkeypatch.setattr(services, "lock_payment_of_checkout", look)
+        monkeypatch.setattr(services, "lock_payment_of_checkout", lock_payment_of_checkout)
         Payment.objects.filter(pk=first.pk).update(checkout_id=checkout_id)
         return None
 

@@ -6,25 +6,38 @@ refuse. SQLite has one writer, and its queue of writers is what `tests/integrati
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 from pytest_django import Settings
 
 from fleet.audit.models import AuditEntry
 from fleet.cases.models import Case
+from fleet.meters.locks import lock_meters
 from gateway.http.inbound import InboundRequest
 from gateway.inquiries import services as inquiry_services
 from gateway.inquiries.services import open_inquiry, store_asked
+from gateway.payments.locks import lock_payments
 from gateway.payments.models import Payment
-from gateway.payments.ports import Asked, Authenticity, Door, PushOutcome, PushResult, Question
+from gateway.payments.ports import (
+    Asked,
+    Authenticity,
+    Door,
+    Outcome,
+    PromptStatus,
+    PushOutcome,
+    PushResult,
+    Question,
+)
 from gateway.payments.registry import get_provider
-from gateway.payments.services import store_push
+from gateway.payments.services import store_prompt_status, store_push
 from gateway.webhooks import views
 from gateway.webhooks.models import Callback
 from gateway.webhooks.services import take_listed
@@ -132,6 +145,35 @@ def test_both_doors_at_once_are_one_payment(
     assert at_once(acts) == [200] * AT_ONCE
     assert Payment.objects.get().pk == purchase.pk
     assert Counter(Callback.objects.values_list("outcome", flat=True)) == {"accepted": 1, "repeated": AT_ONCE - 1}
+    sold_once(world)
+
+
+def test_prompt_told_while_its_money_is_allocated_is_answered_all_the_same(
+    world: World, post: Callable[[str, Any], int]
+) -> None:
+    """It lends its meter to money whose meter the flow has locked: the database ends one of the two."""
+    purchase = world.purchase()
+    result = PushResult(PushOutcome.ACCEPTED, "ws_CO_1")
+    store_push(payment_id=purchase.pk, result=result, actor=ACTOR, now=world.now)
+    declined = PromptStatus(Outcome.NOT_PAID, "1032")
+    store_prompt_status(payment_id=purchase.pk, status=declined, actor=ACTOR, now=world.now)
+    post("payments/daraja/confirmation", confirmation(world))
+    paid = Payment.objects.get(receipt="NLJ7")
+    is_locked = threading.Event()
+
+    def allocate() -> int:
+        with suppress(OperationalError), transaction.atomic():  # the flow tries again by itself
+            lock_meters([world.meter.pk])
+            is_locked.set()
+            time.sleep(0.3)  # the other one waits for the meter by now
+            lock_payments([paid.pk])
+        return 200
+
+    def tell() -> int:
+        is_locked.wait(timeout=10)
+        return post("payments/daraja/stk", prompt_result())
+
+    assert at_once([allocate, tell]) == [200, 200]
     sold_once(world)
 
 

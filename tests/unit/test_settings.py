@@ -191,7 +191,7 @@ def test_checks_of_production_refuse_hooks_without_a_secret_and_a_key_file_that_
 def test_checks_of_production_name_a_certificate_that_cannot_be_used(settings: Settings, tmp_path: Path) -> None:
     settings.IS_PRODUCTION, settings.MPESA_CERTIFICATE_FILE = True, str(tmp_path / "nowhere")
     assert ids(check_settings(None)) == ["tokeni.W004"]
-    (tmp_path / "nowhere").write_bytes(RSA.generate(1024).public_key().export_key())
+    (tmp_path / "nowhere").write_bytes(RSA.generate(2048).public_key().export_key())
     assert check_settings(None) == []
 
 

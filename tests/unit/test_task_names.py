@@ -1,6 +1,7 @@
 """Tasks are named by text, in the schedule and where a worker is woken: each name is a task, in the queue it says."""
 
 import ast
+from typing import Any
 
 from django.conf import settings
 
@@ -15,10 +16,11 @@ def registered() -> dict[str, str]:
 
 
 def test_schedule_names_tasks_that_are_registered_in_the_queue_it_says() -> None:
-    scheduled = {entry["task"]: entry["options"]["queue"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    schedule: dict[str, Any] = settings.CELERY_BEAT_SCHEDULE
+    scheduled: dict[str, str] = {entry["task"]: entry["options"]["queue"] for entry in schedule.values()}
     tasks = registered()
     assert scheduled == {name: tasks.get(name) for name in scheduled}
-    assert all(entry["options"]["expires"] == entry["schedule"] for entry in settings.CELERY_BEAT_SCHEDULE.values())
+    assert all(entry["options"]["expires"] == entry["schedule"] for entry in schedule.values())
 
 
 def test_every_room_of_tasks_is_known_to_celery() -> None:

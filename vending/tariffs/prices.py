@@ -58,8 +58,9 @@ class Prices:
     then they include the levies too.
 
     With `blocks`, `price_per_kwh_minor` is the first block's. The fixed fee is for a calendar month; months without a
-    sale are charged with the next one, at most `fee_arrears_months` of them. `free_kwh_tenths` come with the first
-    sale of a month. `least_energy_kwh_tenths` is the least that is sold, free units not counted.
+    sale are charged with the next one, at most `fee_arrears_months` of them and none from before there was a fee.
+    `free_kwh_tenths` come with the first sale of a month. `least_energy_kwh_tenths` is the least that is sold, free
+    units not counted.
     """
 
     price_per_kwh_minor: int

@@ -125,7 +125,8 @@ def list_allowances(months: Collection[tuple[int, date]]) -> set[tuple[int, date
 
 
 def count_months_due(last_charged: date | None, month: date, arrears: int) -> int:
-    """How many fixed fees are due in this month: its own, and of the months missed before at most `arrears`.
+    """How many fixed fees are due in this month: its own, and of the months missed before at most `arrears`, as many
+    as had a fee.
 
     A meter that was never charged owes the one month; nothing is due twice.
     """

@@ -190,8 +190,8 @@ def hold_vend(*, vend_id: int, reason: str, actor: str, now: datetime) -> bool:
 
 @transaction.atomic
 def release_vend(*, vend_id: int, actor: str, now: datetime) -> bool:
-    """Let a sale that `hold_vend` took out be tried at once, as if for the first time; returns whether it was this
-    call. One that waits for another reason is left as it is. The caller holds the meter's lock.
+    """Let a sale that `hold_vend` took out be tried at once, as if for the first time: HELD without a token, else
+    ISSUING; returns whether it was this call. One that waits for another reason is left as it is. The caller holds the meter's lock.
     """
     vend = next(iter(lock_vends([vend_id])), None)
     if vend is None or vend.state != VendState.HELD or vend.held_reason != PaymentFrozen.code:

@@ -49,7 +49,9 @@ class Command(OneLineCommand):
             deciding.add_argument("id", type=int, metavar="ID", help="the number of the proposal")
         refusing.add_argument("--answer", required=True, help="why not, at most 200 characters")
         for parser_of_act in (proposing, approving, refusing):
-            parser_of_act.add_argument("--operator", metavar="NAME", help="whose login it is: only the password is asked")
+            parser_of_act.add_argument(
+                "--operator", metavar="NAME", help="whose login it is: only the password is asked"
+            )
 
     def handle(self, *args: Any, **options: Any) -> None:
         acts: dict[str, Callable[[dict[str, Any]], None]] = {

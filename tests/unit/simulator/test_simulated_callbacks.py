@@ -122,7 +122,7 @@ def test_api_that_breaks_does_nothing(running: Running) -> None:
 
 
 def test_payment_that_is_not_asked_about_moves_to_any_account(running: Running) -> None:
-    running.world.faults.change({"unasked_percent": 100})
+    running.world.faults.change({"unasked_percent": 100, "callbacks_lost": ["confirmation"]})
 
     outcome = running.desk.act("phone/pay_bill", phone=PHONE, account="rent", amount="10", pin="1234")
 
