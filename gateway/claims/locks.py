@@ -6,7 +6,7 @@ from django.db import connection
 
 from gateway.claims.lifecycle import ClaimState
 from gateway.claims.models import MeterClaim
-from gateway.claims.queries import SUSPENSE
+from gateway.payments.doubts import WRONG_METER
 
 # The first half of an advisory lock's name: nobody else in the product uses such locks.
 _TRIES = 4_701
@@ -28,8 +28,12 @@ def lock_tries(phone_sha256: str) -> None:
 
 
 def lock_unanswered_claims(*, now: datetime, limit: int) -> list[MeterClaim]:
-    """Claims whose YES or NO is overdue, those longest so first; what somebody else works on is left."""
+    """Claims whose answer is overdue, those longest so first; what somebody else works on is left.
+
+    One about the wrong meter stays open as long as its money is stopped for it.
+    """
     due = MeterClaim.objects.select_for_update(of=("self",), skip_locked=True).filter(
-        state=ClaimState.OPEN, kind=SUSPENSE, expires_at__lte=now
+        state=ClaimState.OPEN, expires_at__lte=now
     )
+    due = due.exclude(payment__frozen_reason=WRONG_METER)
     return list(due.select_related("payment").order_by("expires_at", "pk")[:limit])

@@ -10,7 +10,7 @@ from fleet.approvals.queries import list_of_subject
 from gateway.dashboard import words
 from gateway.desk.kinds import Kind
 from gateway.desk.queries import is_moved
-from gateway.payments.doubts import WRONG_METER
+from gateway.payments.doubts import WRONG_METER, is_stopped
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.queries import get_payment
 from gateway.refunds.queries import check_can_refund_whole, check_not_in_doubt, find_sale_of, sum_refunded
@@ -79,7 +79,7 @@ def _facts_of(payment_id: int) -> tuple[_Facts | None, int | None]:
         drn=payment.meter.drn if payment.meter else "",
         amount_minor=payment.amount_minor,
         currency=payment.currency,
-        is_stopped=bool(payment.frozen_reason) or payment.must_verify,
+        is_stopped=is_stopped(payment),
         is_wrong_meter=payment.frozen_reason == WRONG_METER,
         is_movable=is_booked and not is_code_out and has_money and not is_moved(payment_id),
         is_refundable=_passes(lambda: check_can_refund_whole(payment)),
@@ -97,7 +97,7 @@ def _passes(check: Callable[[], None]) -> bool:
 
 
 def _assigning(facts: _Facts) -> Iterator[Offer]:
-    if facts.state not in _WITHOUT_METER or facts.drn:
+    if facts.state not in _WITHOUT_METER or (facts.drn and not facts.is_wrong_meter):
         return
     alone_minor = settings.ASSIGN_ALONE_UP_TO * 10 ** digits_of(facts.currency)
     title = "Give it its meter"

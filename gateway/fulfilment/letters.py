@@ -122,7 +122,7 @@ def _kept_text(payment: Payment, meter: Meter, now: datetime) -> str:
     values = payment_values(payment) | {"drn": meter.drn}
     if quote.refusal == "blocked":
         return render_sms("money_kept", values | {"missing_minor": 0})
-    if quote.split.over_limit_minor:
+    if quote.refusal == "too_much":
         tariff = get_tariff(meter.site_id, meter.customer_class, now)
         return render_sms("money_kept_limit", values | {"limit_minor": tariff.day_limit_minor})
     missing = {

@@ -4,6 +4,7 @@ tariff and what the meter had of the month give the price again.
 
 from typing import NamedTuple
 
+from vending.sts.amounts import greatest_amount_within
 from vending.tariffs.engine import Standing, price_of
 from vending.tariffs.queries import prices_of
 from vending.vends.models import Vend
@@ -21,6 +22,8 @@ def find_limit(vend: Vend) -> Limit | None:
 
     The tariff is read only when more was kept than a tenth of a kWh cost on average.
     """
+    if greatest_amount_within(vend.energy_kwh_tenths + 1) == vend.energy_kwh_tenths:
+        return None  # so much energy goes in greater steps: what was kept is less than one
     paid_tenths = vend.energy_kwh_tenths - vend.free_kwh_tenths
     paid_for = vend.net_minor + vend.vat_minor + vend.levies_minor
     if vend.kept_minor * paid_tenths < paid_for:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
-from celery.signals import celeryd_after_setup
+from celery.signals import celeryd_after_setup, worker_ready
 from django.conf import settings
 
 from fleet.audit.services import seal_entries
@@ -18,6 +18,7 @@ from gateway.queues import Queue
 from gateway.relay import wake
 from vending.kernel.errors import DomainError
 from vending.security.registry import get_security_module
+from vending.vends.locks import LEASE
 from vending.vends.services import give_up_vends
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,13 @@ def check_security_module(instance: Any, **_: Any) -> None:
     except DomainError as refusal:
         # Without its frames, which are the module's.
         logger.error("the security module refuses to work: %s (%s)", refusal, refusal.code)  # noqa: TRY400
+
+
+@worker_ready.connect
+def take_up(sender: Any, **_: Any) -> None:
+    """What a killed worker left is free when its leases end: soon after another one starts, not at beat's next turn."""
+    if Queue.TOKENS in sender.app.amqp.queues.consume_from:
+        sweep_fulfilment.apply_async(countdown=LEASE.total_seconds() + 1, expires=60, retry=False)
 
 
 @shared_task(queue=Queue.TOKENS)

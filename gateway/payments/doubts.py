@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from fleet.audit.services import Act, record
 from fleet.cases.services import CaseDraft, close_cases, open_cases
 from gateway.payments.lifecycle import PaymentState
+from gateway.payments.locks import MOST_ATTEMPTS
 from gateway.payments.models import Payment
 from gateway.payments.ports import Authenticity
 
@@ -50,6 +51,17 @@ def contradict(payment: Payment, claimed_minor: int, actor: str, now: datetime) 
     record(actor=actor, acts=[act], now=now)
     details = {"amount_minor": payment.amount_minor, "claimed_minor": claimed_minor, "currency": payment.currency}
     open_payment_case(payment, AMOUNT_DIFFERS, details, actor, now)
+
+
+def is_stopped(payment: Payment) -> bool:
+    """Whether a person can let it go on: in doubt, frozen by a person, or given up after too many tries."""
+    is_given_up = payment.state in UNSPENT and payment.attempts >= MOST_ATTEMPTS
+    return bool(payment.frozen_reason) or payment.must_verify or is_given_up
+
+
+def waits_for_meter(payment: Payment) -> bool:
+    """Unspent money without a meter, or stopped because its payer says that it is for another one."""
+    return payment.state in UNSPENT and (payment.meter_id is None or payment.frozen_reason == WRONG_METER)
 
 
 def is_in_doubt(payment: Payment) -> bool:

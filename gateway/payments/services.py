@@ -36,9 +36,11 @@ from gateway.payments.doubts import (
     contradict,
     freeze,
     is_in_doubt,
+    is_stopped,
     open_payment_case,
     release,
     subject_of,
+    waits_for_meter,
 )
 from gateway.payments.errors import (
     PaymentCurrencyOther,
@@ -259,11 +261,11 @@ def freeze_payment(*, payment_id: int, reason: str, actor: str, now: datetime) -
 
 @transaction.atomic
 def release_payment(*, payment_id: int, actor: str, now: datetime) -> bool:
-    """A person says that the money is good: it goes on now, whether it was frozen or still to be verified. False when
-    nothing stopped it. Raises `PaymentMissing`.
+    """A person says that the money is good: it goes on now, whether it was frozen, still to be verified, or given up
+    after too many tries. False when nothing stopped it. Raises `PaymentMissing`.
     """
     payment = _locked(payment_id)
-    if not (payment.frozen_reason or payment.must_verify):
+    if not is_stopped(payment):
         return False
     details = {"frozen_reason": payment.frozen_reason, "must_verify": payment.must_verify}
     record(actor=actor, acts=[Act("payment.released", subject_of(payment), details)], now=now)
@@ -291,7 +293,7 @@ def decline_payment(*, payment_id: int, reason: str, actor: str, now: datetime) 
 
 @transaction.atomic
 def assign_meter(*, payment_id: int, meter_id: int, actor: str, now: datetime) -> bool:
-    """Money that waits for its meter gets one; the flow allocates it. False when it has this one already.
+    """Money that waits for its meter gets one, or another one; the flow allocates it. False when it has this one.
 
     Raises `PaymentMissing`, `PaymentMeterMissing`, `PaymentNotInSuspense` and `PaymentCurrencyOther`.
     """
@@ -301,7 +303,7 @@ def assign_meter(*, payment_id: int, meter_id: int, actor: str, now: datetime) -
         raise PaymentMeterMissing("no such meter")
     if payment.meter_id == meter_id:
         return False
-    if payment.state not in UNSPENT or payment.meter_id:
+    if not waits_for_meter(payment):
         raise PaymentNotInSuspense("the payment does not wait for a meter")
     if meter.site.currency != payment.currency:
         raise PaymentCurrencyOther("the meter's site sells in another currency")

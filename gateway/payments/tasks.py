@@ -7,6 +7,7 @@ from celery import shared_task
 from gateway.clock import now
 from gateway.payments.services import give_up_purchases, push_one
 from gateway.queues import Queue
+from gateway.solo import solo
 
 # A provider that hangs holds every worker of the queue: a sweep leaves the rest to the next one.
 _LONGEST_SWEEP = timedelta(seconds=15)
@@ -20,6 +21,7 @@ def push_payments(payment_ids: list[int]) -> None:
 
 
 @shared_task(queue=Queue.PAYMENTS)
+@solo
 def sweep_pushes() -> None:
     """Every prompt that is due, and purchases that nobody answered."""
     until = now() + _LONGEST_SWEEP

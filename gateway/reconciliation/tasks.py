@@ -9,12 +9,14 @@ from gateway.payments.registry import list_pulled_providers
 from gateway.queues import Queue
 from gateway.reconciliation import pulling
 from gateway.reconciliation.freezing import release_sales
+from gateway.solo import solo
 
 NEWEST, ALL = timedelta(hours=2), timedelta(hours=48)
 _ACTOR = "system:reconciliation"
 
 
 @shared_task(queue=Queue.PAYMENTS)
+@solo
 def pull_newest() -> None:
     """Let sales go that nothing stops any more; then the last two hours: what a lost callback would have told."""
     release_sales(actor=_ACTOR, now=clock.now())
@@ -24,6 +26,7 @@ def pull_newest() -> None:
 
 
 @shared_task(queue=Queue.PAYMENTS)
+@solo
 def pull_all() -> None:
     """As far back as a provider's list goes."""
     for provider in list_pulled_providers():

@@ -38,11 +38,13 @@ def find_refund_of_receipt(provider: str, receipt: str) -> Refund | None:
 
 
 def is_receipt_taken(payment: Payment, receipt: str) -> bool:
-    """Whether a receipt of this provider names money already: a payment, a refund, or another payment's reversal."""
+    """Whether a receipt of this provider names money already: a payment, a refund, or a reversal that is booked or
+    another payment's.
+    """
     if Payment.objects.filter(provider=payment.provider, receipt=receipt).exists():
         return True
     others = Reversal.objects.filter(provider=payment.provider, receipt=receipt)
-    if others.exclude(payment_receipt=payment.receipt or "").exists():
+    if others.exclude(payment_receipt=payment.receipt or "", applied_at=None).exists():
         return True
     return find_refund_of_receipt(payment.provider, receipt) is not None
 

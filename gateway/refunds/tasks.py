@@ -7,13 +7,15 @@ from celery import shared_task
 from gateway.clock import now
 from gateway.queues import Queue
 from gateway.refunds.services import apply_reversals, ask_one
+from gateway.solo import solo
 
 _ACTOR = "system:refunds"
-# A task may take 50 s, and one order up to 28 s of it.
+# One order takes up to 28 s, and others wait for this thread.
 PATIENCE = timedelta(seconds=20)
 
 
 @shared_task(queue=Queue.PAYMENTS)
+@solo
 def sweep_refunds() -> None:
     """Book what providers took back, then order what is to be given back: the first may have done the second."""
     until = now() + PATIENCE

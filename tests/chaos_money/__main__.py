@@ -5,9 +5,10 @@ The judges are the simulated operator's own list and the credit on the virtual m
 
 import argparse
 import random
+import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.chaos_money.customers import Customers
@@ -23,6 +24,7 @@ WALLET = "5000000"
 LAST_PROMPTS_SECONDS = 3.0
 # Some are refused before any money moves: a wrong account, a prompt that is cancelled, a product that is down.
 MOST_BEGUN = 2
+MOST_EXPLAINED = 10
 KNOBS: dict[str, Any] = {
     "payments_untold_percent": 1.0,
     "callbacks_lost_percent": 1.0,
@@ -49,13 +51,14 @@ def main() -> int:
     started_at = time.monotonic()
     with installed() as installation:
         done = _play(installation, options.payments, seed, options.minutes * 60)
-        report = Ending(installation, done["customers"], seed, options.drain_seconds).run()
+        ending = Ending(installation, done["customers"], seed, options.drain_seconds)
+        report = ending.run()
         for name, counts in done["tables"].items():
             print_table(name, counts)
         print_table("what mobile money did", installation.desk.view("portal/callbacks")["counts"])
         made = len(report.evidence.paid)
         report.other_findings["as many payments as asked for"] = [] if made >= options.payments else [f"only {made}"]
-        code = _say_verdict(report)
+        code = _say_verdict(report, ending.explain)
         if code and options.keep_log:
             print(f"log of the product:\n{installation.product.log()[-6000:]}")
     print(f"seed {seed}, {time.monotonic() - started_at:.0f} s")
@@ -114,13 +117,16 @@ def _has_one_meter(facts: Mapping[str, Any], phone: str) -> bool:
     return sum(phone in meter["phones"] for meter in facts["meters"]) == 1
 
 
-def _say_verdict(report: EndReport) -> int:
+def _say_verdict(report: EndReport, explain: Callable[[str], list[str]]) -> int:
     print_table("what came of it", report.counts)
     verdict = judge_all(report.evidence) | report.other_findings
     print_table("judges: deviations", {name: len(found) for name, found in verdict.items()})
     for name, found in verdict.items():
         for line in found[:20]:
             print(f"  {name}: {line}")
+    named = re.findall(r"receipt ([A-Z0-9]{10})", " ".join(line for found in verdict.values() for line in found))
+    for receipt in list(dict.fromkeys(named))[:MOST_EXPLAINED]:
+        print("\n    ".join([f"  {receipt}", *explain(receipt)]))
     is_well = not any(verdict.values())
     print(f"verdict: {'no deviation' if is_well else 'DEVIATIONS'} (asked about above KES {VERIFY_ABOVE})")
     return 0 if is_well else 1

@@ -63,6 +63,34 @@ class Ending:
         self._tracebacks = self._count_tracebacks()
         return EndReport(evidence, self._count(evidence), self._findings)
 
+    def explain(self, receipt: str) -> list[str]:
+        """What the product's tables say about one payment, for whoever looks for the cause of a deviation."""
+        lines = []
+        payments = self._product.select(
+            "SELECT id, state, reason, frozen_reason, must_verify, authenticity, attempts, next_try_at, meter_id"
+            " FROM gateway_payment WHERE receipt = ?",
+            receipt,
+        )
+        for payment in payments:
+            lines.append(f"payment {payment}")
+            vends = self._product.select(
+                "SELECT v.id, v.state, v.held_reason, v.energy_kwh_tenths, v.wallet_used_minor, v.kept_minor,"
+                " v.attempts, v.next_try_at FROM vending_vend v JOIN vending_authority a ON a.id = v.authority_id"
+                " WHERE a.reference = ?",
+                str(payment[0]),
+            )
+            for vend in vends:
+                statement = "SELECT id, kind, state, code, attempts, sent_at FROM gateway_message WHERE vend_id = ?"
+                lines += [f"sale {vend}", *(f"text {row}" for row in self._product.select(statement, vend[0]))]
+            about = f"payment:{payment[0]}"
+            acts = self._product.select("SELECT act FROM fleet_auditentry WHERE subject = ? ORDER BY id", about)
+            lines.append(f"acts: {', '.join(row[0] for row in acts)}")
+            kinds = self._product.select(
+                "SELECT kind, state FROM gateway_message WHERE cause LIKE ?", f"payment:{payment[0]}:%"
+            )
+            lines += [f"text about the payment: {row}" for row in kinds]
+        return lines or ["the product has no such payment"]
+
     def _drain(self, name: str, waiting: dict[str, str]) -> None:
         """Wait until nothing waits for a few seconds; what still does is a finding."""
         started_at = quiet_since = time.monotonic()

@@ -364,7 +364,7 @@ CHANGES = {
     "day-totals": update("vending_closedday", "day", "totals = '{{}}'", "closed_day:{day}"),
     "day-until": update("vending_closedday", "day", "until = '2026-11-19T21:00:00Z'", "closed_day:{day}"),
     "day-date": update("vending_closedday", "day", "day_date = '2026-11-19'", "closed_day:{day}"),
-    "day-entry": update("vending_ledgerentry", "moved_entry", "at = '2026-11-22'", "closed_day:{day}"),
+    "day-entry": update("vending_ledgerentry", "taken_entry", "at = '2026-11-22'", "closed_day:{day}"),
     "total-received": payment("sold", PLUS_ONE, "total of KES"),
     "total-sold": vend("sale", "fee_minor = fee_minor + 1, kept_minor = kept_minor - 1", "total of KES"),
     "total-refunds": refund("by_hand", PLUS_ONE, "total of KES"),

@@ -9,7 +9,7 @@ from fleet.cases.models import Case
 from gateway.claims.lifecycle import ClaimState
 from gateway.claims.models import MeterClaim
 from gateway.claims.outcomes import ClaimWord
-from gateway.claims.services import claim_wrong_meter, propose_meter
+from gateway.claims.services import claim_wrong_meter, expire_claims, propose_meter
 from gateway.desk.services import Kind, assign_alone
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
@@ -257,4 +257,47 @@ def test_code_that_was_sent_already_leaves_the_decision_to_a_person(world: World
     assert codes() == sent
     assert (JUMA in dict(sent), claim_state()) == (True, ClaimState.OPEN)
     assert Case.objects.get(closed_at=None).reason == "wrong_meter"
+    assert differences(world) == []
+
+
+def test_purchase_that_was_paid_for_the_wrong_meter_is_assigned_to_the_right_one(world: World) -> None:
+    """A prompt's purchase has its meter before anybody allocates it."""
+    purchase = world.purchase(meter=world.other_meter)
+    world.take(world.claim(20_000, purchase.reference))
+    payment = Payment.objects.get(pk=purchase.pk)
+    assert (payment.state, payment.meter_id) == (PaymentState.CONFIRMED, world.other_meter.pk)
+    assert says_wrong_meter(world, payment) == ClaimWord.STOPPED
+    agreed(world, Kind.PAYMENT_ASSIGN, payment.pk, meter_id=world.meter.pk)
+    work(world)
+    payment.refresh_from_db()
+    vend = Vend.objects.get()
+    assert (payment.state, payment.frozen_reason) == (PaymentState.ALLOCATED, "")
+    assert (vend.meter_id, vend.state) == (world.meter.pk, VendState.ISSUED)
+    assert MeterClaim.objects.get().state == ClaimState.ACCEPTED
+    assert differences(world) == []
+
+
+def test_claim_whose_code_was_sent_ends_when_its_time_is_over(world: World) -> None:
+    payment = world.sell(account=world.other_meter.drn)
+    assert says_wrong_meter(world, payment) == ClaimWord.ALREADY_SENT
+    world.later(3 * 24 * 3600 + 1)
+    assert expire_claims(now=world.now) == 1
+    assert MeterClaim.objects.get().state == ClaimState.EXPIRED
+
+
+def test_claim_whose_money_is_stopped_waits_for_staff_for_ever(world: World) -> None:
+    stopped_sale(world)
+    world.later(30 * 24 * 3600)
+    assert expire_claims(now=world.now) == 0
+    assert MeterClaim.objects.get().state == ClaimState.OPEN
+
+
+def test_payment_that_was_given_up_goes_on_when_two_persons_release_it(world: World) -> None:
+    payment_id = world.confirm().payment_id or 0
+    Payment.objects.filter(pk=payment_id).update(attempts=30)
+    world.fulfil()
+    assert not Vend.objects.exists()
+    agreed(world, Kind.PAYMENT_RELEASE, payment_id)
+    work(world)
+    assert Vend.objects.get().state == VendState.ISSUED
     assert differences(world) == []

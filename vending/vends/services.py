@@ -191,7 +191,9 @@ def hold_vend(*, vend_id: int, reason: str, actor: str, now: datetime) -> bool:
 @transaction.atomic
 def release_vend(*, vend_id: int, actor: str, now: datetime) -> bool:
     """Let a sale that `hold_vend` took out be tried at once, as if for the first time: HELD without a token, else
-    ISSUING; returns whether it was this call. One that waits for another reason is left as it is. The caller holds the meter's lock.
+    ISSUING; returns whether it was this call. One that waits for another reason is left as it is.
+
+    The caller holds the meter's lock.
     """
     vend = next(iter(lock_vends([vend_id])), None)
     if vend is None or vend.state != VendState.HELD or vend.held_reason != PaymentFrozen.code:
@@ -259,18 +261,16 @@ def _issue(vend: Vend, now: datetime) -> None:
 
 
 def fingerprint_of(vend: Vend) -> str:
-    """What the audit trail keeps of a sale, so that a later change of what was sold for what shows."""
-    money_in = (vend.paid_minor, vend.wallet_used_minor)
-    money_out = (vend.net_minor, vend.vat_minor, vend.levies_minor, vend.fee_minor, vend.kept_minor)
-    energy = (vend.energy_kwh_tenths, vend.free_kwh_tenths)
-    prices = (
-        vend.tariff_id,
-        vend.priced_at.astimezone(UTC).isoformat(),
-        vend.month_before_kwh_tenths,
-        vend.is_lifeline,
-    )
-    facts = (vend.meter_id, vend.currency, money_in, money_out, energy, prices)
-    return hashlib.sha256(f"vend {facts}".encode()).hexdigest()
+    """What the audit trail keeps of a sale, so that a later change of what was sold for what shows.
+
+    A plain sale is named as sales were before there were levies, blocks and allowances: their trail stays good.
+    """
+    money_in, money_out = (vend.paid_minor, vend.wallet_used_minor), (vend.net_minor, vend.vat_minor, vend.fee_minor)
+    facts = (vend.meter_id, vend.tariff_id, vend.energy_kwh_tenths, vend.currency, money_in, money_out, vend.kept_minor)
+    priced_at = "" if vend.priced_at == vend.funded_at else vend.priced_at.astimezone(UTC).isoformat()
+    more = (vend.levies_minor, vend.free_kwh_tenths, vend.month_before_kwh_tenths, vend.is_lifeline, priced_at)
+    named = f"vend {facts} {more}" if any(more) else f"vend {facts}"
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def _funded_act(vend: Vend) -> Act:

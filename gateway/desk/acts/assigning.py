@@ -4,8 +4,9 @@ from datetime import datetime
 
 from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import Given, Order, Rows, Terms, existing_payment, facts_of, meter_for, number_in
+from gateway.desk.errors import MeterIsSame
+from gateway.payments.doubts import waits_for_meter
 from gateway.payments.errors import PaymentNotInSuspense
-from gateway.payments.lifecycle import PaymentState
 from gateway.payments.services import assign_meter
 
 
@@ -17,8 +18,10 @@ class Assign:
     def terms(self, payment_id: int, given: Given, now: datetime) -> Terms:
         payment = existing_payment(payment_id)
         meter = meter_for(payment, number_in(given, "meter_id"))
-        if payment.state not in (PaymentState.SUSPENSE, PaymentState.CONFIRMED) or payment.meter_id:
+        if not waits_for_meter(payment):
             raise PaymentNotInSuspense("the payment does not wait for a meter")
+        if payment.meter_id == meter.pk:
+            raise MeterIsSame("the payment is for this meter already", field="meter_id")
         return facts_of(payment) | {"meter_id": meter.pk, "drn": meter.drn}
 
     def rows(self, payment_id: int, terms: Given) -> Rows:

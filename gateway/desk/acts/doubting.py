@@ -8,6 +8,7 @@ from fleet.cases.services import close_cases
 from gateway.desk.acts.answering import answer_claim
 from gateway.desk.acts.base import Given, Order, Rows, Terms, existing_payment, facts_of, numbers_in
 from gateway.desk.errors import PaymentNotStopped
+from gateway.payments.doubts import is_stopped
 from gateway.payments.errors import PaymentNotDeclinable
 from gateway.payments.lifecycle import PaymentState
 from gateway.payments.models import Payment
@@ -47,7 +48,7 @@ class Release:
 
     def terms(self, payment_id: int, given: Given, now: datetime) -> Terms:
         payment = existing_payment(payment_id)
-        if not (payment.frozen_reason or payment.must_verify):
+        if not is_stopped(payment):
             raise PaymentNotStopped("nothing stops this payment")
         return _terms_of(payment)
 

@@ -17,6 +17,9 @@ class Command(OneLineCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("date", help="the day, such as 2026-01-31, by BOOKS_TIMEZONE")
+        parser.add_argument(
+            "--operator", default="", metavar="NAME", help="whose login it is; asked for when not given"
+        )
         parser.add_argument("--check", action="store_true", help="only say whether it could be closed now")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,7 +29,7 @@ class Command(OneLineCommand):
                 raise problem
             self.stdout.write(f"{day_date} can be closed")
             return
-        actor = log_in("operator", now())
+        actor = log_in("operator", now(), options["operator"])
         operator_id = int(actor.removeprefix("operator:"))
         closed = close_day(day_date=day_date, operator_id=operator_id, actor=actor, now=now())
         self.stdout.write(f"{closed.day_date} is closed")

@@ -72,7 +72,7 @@ class Command(OneLineCommand):
         if options["dry_run"]:
             outcome = get_preview(**facts, now=now())
         else:
-            actor = log_in("operator", now())
+            actor = log_in("operator", now(), options["operator"])
             operator_id = int(actor.removeprefix("operator:"))
             name = Path(options["file"]).name
             outcome = import_statement(
@@ -135,6 +135,7 @@ def _add_import(parser: CommandParser) -> None:
         "--from", metavar="MOMENT", help="when the file does not say it: 2026-01-31 or 2026-01-31T06:00"
     )
     parser.add_argument("--until", metavar="MOMENT", help="the same; a day is inside the period")
+    parser.add_argument("--operator", default="", metavar="NAME", help="whose login; asked for if not given")
     parser.add_argument("--dry-run", action="store_true", help="only say what an import would do")
     parser.add_argument("--sure", action="store_true", help="freeze even if most of our payments are missing")
     parser.add_argument("--csv", metavar="FILE", help="write the lists as CSV too")
