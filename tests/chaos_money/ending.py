@@ -1,6 +1,7 @@
 """After the storm: everything drains, money goes back late, the statement is imported, and the evidence is gathered."""
 
 import random
+import re
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -25,6 +26,21 @@ _WAITING = {
     _REVERSALS: "SELECT COUNT(*) FROM gateway_reversal WHERE applied_at IS NULL",
 }
 _UNVERIFIED = "SELECT COUNT(*) FROM gateway_payment WHERE must_verify AND frozen_reason = '' AND state = 'CONFIRMED'"
+# For whoever looks for the cause of a deviation.
+_PAYMENT_OF = (
+    "SELECT id, state, reason, frozen_reason, must_verify, authenticity, attempts, next_try_at, meter_id"
+    " FROM gateway_payment WHERE receipt = ?"
+)
+_SALES_OF = (
+    "SELECT v.id, v.state, v.held_reason, v.energy_kwh_tenths, v.wallet_used_minor, v.kept_minor, v.attempts,"
+    " v.next_try_at, v.issued_at FROM vending_vend v JOIN vending_authority a ON a.id = v.authority_id"
+    " WHERE a.reference = ?"
+)
+_TEXTS_OF = (
+    "SELECT id, kind, state, code, attempts, queued_at, sent_at, length(body) FROM gateway_message WHERE vend_id = ?"
+)
+_TEXTS_ABOUT = "SELECT kind, state FROM gateway_message WHERE cause LIKE ?"
+_ACTS_ON = "SELECT act FROM fleet_auditentry WHERE subject = ? ORDER BY id"
 
 
 @dataclass
@@ -66,30 +82,26 @@ class Ending:
     def explain(self, receipt: str) -> list[str]:
         """What the product's tables say about one payment, for whoever looks for the cause of a deviation."""
         lines = []
-        payments = self._product.select(
-            "SELECT id, state, reason, frozen_reason, must_verify, authenticity, attempts, next_try_at, meter_id"
-            " FROM gateway_payment WHERE receipt = ?",
-            receipt,
-        )
-        for payment in payments:
+        for payment in self._product.select(_PAYMENT_OF, receipt):
+            number = str(payment[0])
             lines.append(f"payment {payment}")
-            vends = self._product.select(
-                "SELECT v.id, v.state, v.held_reason, v.energy_kwh_tenths, v.wallet_used_minor, v.kept_minor,"
-                " v.attempts, v.next_try_at FROM vending_vend v JOIN vending_authority a ON a.id = v.authority_id"
-                " WHERE a.reference = ?",
-                str(payment[0]),
-            )
-            for vend in vends:
-                statement = "SELECT id, kind, state, code, attempts, sent_at FROM gateway_message WHERE vend_id = ?"
-                lines += [f"sale {vend}", *(f"text {row}" for row in self._product.select(statement, vend[0]))]
-            about = f"payment:{payment[0]}"
-            acts = self._product.select("SELECT act FROM fleet_auditentry WHERE subject = ? ORDER BY id", about)
+            for sale in self._product.select(_SALES_OF, number):
+                lines += [f"sale {sale}", *(f"text {row}" for row in self._product.select(_TEXTS_OF, sale[0]))]
+            acts = self._product.select(_ACTS_ON, f"payment:{number}")
             lines.append(f"acts: {', '.join(row[0] for row in acts)}")
-            kinds = self._product.select(
-                "SELECT kind, state FROM gateway_message WHERE cause LIKE ?", f"payment:{payment[0]}:%"
-            )
-            lines += [f"text about the payment: {row}" for row in kinds]
-        return lines or ["the product has no such payment"]
+            told = self._product.select(_TEXTS_ABOUT, f"payment:{number}:%")
+            lines += [f"text about the payment: {row}" for row in told]
+        return [*(lines or ["the product has no such payment"]), *self._texts_naming(receipt)]
+
+    def _texts_naming(self, receipt: str) -> list[str]:
+        """What phones have about it, with the digits of codes struck out."""
+        found = []
+        world = self._desk.view("world")
+        for phone in world["phones"]:
+            for text in self._desk.view("phone", phone=phone)["inbox"]:
+                if receipt in text["text"]:
+                    found.append(f"on ..{phone[-3:]} from {text['sender']}: {_without_code(text['text'])!r}")
+        return found
 
     def _drain(self, name: str, waiting: dict[str, str]) -> None:
         """Wait until nothing waits for a few seconds; what still does is a finding."""
@@ -152,7 +164,7 @@ class Ending:
 
     def _gather(self) -> Evidence:
         codes, kept, odd = self._read_phones()
-        self._findings["every text with a code says what it is"] = odd
+        self._findings["every text with a code says what it is"] = [_without_code(text) for text in odd]
         typed = {code.digits: self._type(code) for code in {code.digits: code for code in codes}.values()}
         drns = [str(meter["drn"]) for meter in self._installation.facts["meters"]]
         states, cases = self._read_product()
@@ -233,3 +245,7 @@ class Ending:
         for kind, count in self._tracebacks.most_common(8):
             counts[f"log: {kind[:80]}"] = count
         return counts + self._seconds
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"[0-9]{4}( [0-9]{4}){4}", "(a code)", text)

@@ -32,15 +32,15 @@ class Kept:
 
 
 def read_codes(phone: str, texts: Iterable[str]) -> tuple[list[Code], list[str]]:
-    """The codes, and the texts that begin with one and do not say what it is."""
+    """The codes, and the texts that are half of one: a code without its facts, or the facts without the code."""
     codes, odd = [], []
     for text in texts:
         lines = text.split("\n")
-        if not _TOKEN_LINE.fullmatch(lines[0]):
-            continue
+        has_code = _TOKEN_LINE.fullmatch(lines[0]) is not None
         units, amount = _UNITS.search(text), _AMOUNT.search(text)
-        if units is None or amount is None:
-            odd.append(text)
+        if not has_code or units is None or amount is None:
+            if has_code or (units and amount):
+                odd.append(text)
             continue
         energy, paid = int(units[1]) * 10 + int(units[2]), int(amount[1].replace(",", ""))
         codes.append(Code(lines[0], energy, units[3], paid, lines[-1].split()[-1], phone))

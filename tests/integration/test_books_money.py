@@ -2,51 +2,29 @@
 books, naming the row for one changed row of each kind, and naming money that nobody looks at any more.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
+from pytest_django import Settings
 
-from fleet.approvals.models import Approval
 from fleet.cases.models import Case
 from fleet.cases.services import close_cases
-from gateway.desk.services import Kind, refuse, withdraw
 from gateway.management.commands import verify_books
-from gateway.payments.models import Payment
 from gateway.payments.ports import Outcome as Word
 from gateway.payments.ports import PromptStatus
 from gateway.payments.services import store_prompt_status
-from gateway.reconciliation.models import StatementLine
-from gateway.reconciliation.services import import_statement
 from gateway.refunds.models import Refund
-from gateway.refunds.services import record_payout
 from gateway.reversals.models import Reversal
-from tests.support.desk import agreed, held_sale, lost_payment, note, operator, part_of, proposed, refund_of, take_back
-from tests.support.statements import charge_of, export
+from tests.support.desk import held_sale, lost_payment, note, operator, part_of, refund_of, take_back
+from tests.support.money_books import MIDNIGHT, PRICES, closed, ids_of, sale_of, tell_stories
 from tests.support.tampering import Change, list_unsaid, remove, update, verify
-from tests.support.world import ACTOR, NOW, SHORT_CODE, World, add_meter
-from vending.ledger.models import ClosedDay, LedgerEntry, LedgerLine
+from tests.support.world import ACTOR, NOW, SHORT_CODE, World
 from vending.ledger.services import close_day
-from vending.tariffs.engine import Block, Levy, Lifeline, Prices
-from vending.tariffs.models import FixedFeeCharge, FreeAllowance, Tariff
+from vending.tariffs.models import Tariff
 from vending.tariffs.services import publish_tariff
-from vending.vends.models import Vend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money_path]
 Ids = dict[str, int]
-
-PRICES = Prices(
-    price_per_kwh_minor=2000,
-    price_includes_vat=False,
-    vat_basis_points=1600,
-    fixed_fee_minor=1000,
-    least_energy_kwh_tenths=1,
-    blocks=(Block(100, 2000), Block(None, 3000)),
-    lifeline=Lifeline(50, 1000, 300),
-    levies=(Levy("rural", 500), Levy("regulator", 100)),
-    free_kwh_tenths=20,
-)
-# Nairobi's, of the day in which everything below happens.
-MIDNIGHT = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -71,150 +49,11 @@ def rich(world: World, clock: None) -> World:
     return world
 
 
-def charged(world: World) -> StatementLine:
-    """A charge of the day before, which a statement tells."""
-    import_statement(
-        provider="daraja",
-        file_name="november.csv",
-        content=export(
-            [charge_of("SKJCHARGE1", NOW - timedelta(days=1), "-25.00")],
-            period=("2026-11-19 00:00:00", "2026-11-19 23:59:59"),
-        ),
-        mapping="org-portal",
-        operator_id=None,
-        actor=ACTOR,
-        now=world.now,
-    )
-    return StatementLine.objects.get(kind="charge")
-
-
-def closed(world: World) -> ClosedDay:
-    """The day after all of it is over."""
-    world.now = MIDNIGHT + timedelta(hours=1)
-    clerk = operator("clerk")
-    facts = {"operator_id": clerk.pk, "actor": f"operator:{clerk.pk}", "now": world.now}
-    return close_day(day_date=date(2026, 11, 20), until=MIDNIGHT, **facts)  # type: ignore[arg-type]
-
-
-def sale_of(payment: Payment, kind: str = "payment") -> Vend:
-    return Vend.objects.get(authority__reference=str(payment.pk), authority__kind=kind)
-
-
-def meter_of(world: World, body: str) -> int:
-    return add_meter(world.site, body, "Somebody", f"+2547{body[-8:]}").pk
-
-
-def sold_at(world: World, meter_id: int, amount_minor: int) -> Payment:
-    return world.sell(amount_minor, account=_drn(world, meter_id))
-
-
-def _drn(world: World, meter_id: int) -> str:
-    return str(type(world.meter).objects.get(pk=meter_id).drn)
-
-
 @pytest.fixture
-def books(rich: World, settings: pytest.FixtureRequest) -> Ids:
+def books(rich: World, settings: Settings) -> Ids:
     """One of everything that money can come to, and the ids that statements below use."""
-    world = rich
-    settings.MPESA_SHORT_CODE = SHORT_CODE  # type: ignore[attr-defined]
-    world.sell(20_000)
-    sold = world.sell(30_000)
-    third, fourth, fifth, sixth = (meter_of(world, f"3701000{n:03}") for n in range(1, 5))
-    cancelled = held_sale(world, account=world.other_meter.drn)
-    agreed(world, Kind.SALE_CANCEL, sale_of(cancelled).pk)
-    part = part_of(world, cancelled, 5_000)
-    clerk = operator("clerk")
-    payout = {"operator_id": clerk.pk, "actor": f"operator:{clerk.pk}", "now": world.now}
-    record_payout(refund_id=part.pk, receipt="PORTAL0001", **payout)  # type: ignore[arg-type]
-    by_hand = part_of(world, cancelled, 1_000)
-    refunded = lost_payment(world)
-    whole = refund_of(world, refunded)
-    told = take_back(world, refunded, receipt="REVRSL0001")
-    waiting = refund_of(world, lost_payment(world))
-    lost = lost_payment(world)
-    taken_suspense = take_back(world, lost, receipt="REVRSL0002")
-    bought = sold_at(world, third, 20_000)
-    taken_token = take_back(world, bought, receipt="REVRSL0003")
-    small = sold_at(world, fourth, 500)
-    part_of(world, small, 200)
-    taken_wallet = take_back(world, small, receipt="REVRSL0004")
-    early = note(world, "RCPTEARLY1", receipt="REVRSL0005")
-    wrong = held_sale(world, account=_drn(world, fifth))
-    agreed(world, Kind.PAYMENT_MOVE, wrong.pk, meter_id=sixth)
-    world.later(60)
-    world.resume()
-    kept = sold_at(world, fifth, 50)
-    agreed(world, Kind.PAYMENT_MOVE, kept.pk, meter_id=third)
-    line = charged(world)
-    declined = proposed(world, Kind.PAYMENT_MOVE, cancelled.pk, meter_id=third)
-    refuse(approval_id=declined.pk, checker_id=clerk.pk, answer="no", actor=f"operator:{clerk.pk}", now=world.now)
-    maker = operator("maker")
-    withdrawn = proposed(world, Kind.PAYMENT_MOVE, cancelled.pk, meter_id=third)
-    withdraw(approval_id=withdrawn.pk, operator_id=maker.pk, actor=f"operator:{maker.pk}", now=world.now)
-    asked = proposed(world, Kind.PAYMENT_MOVE, cancelled.pk, meter_id=third)
-    day = closed(world)
-    Refund.objects.filter(pk=waiting.pk).update(next_try_at=world.now)  # as the sweep leaves it
-
-    def entry(cause: str) -> int:
-        return LedgerEntry.objects.get(cause=cause).pk
-
-    def line_of(cause: str, account: str, sign: int = 0) -> int:
-        lines = LedgerLine.objects.filter(entry__cause=cause, account=account)
-        return next(found.pk for found in lines if found.amount_minor * sign >= 0)
-
-    sale, gone = sale_of(sold), sale_of(cancelled)
-    moved = f"payment:{kept.pk}:moved"
-    return {
-        "sold": sold.pk,
-        "sale": sale.pk,
-        "levy_line": line_of(f"payment:{sold.pk}:allocated", "tax:rural"),
-        "tariff": sale.tariff_id,
-        "cancelled": cancelled.pk,
-        "gone": gone.pk,
-        "gone_entry": entry(f"vend:{gone.pk}:cancelled"),
-        "gone_line": line_of(f"vend:{gone.pk}:cancelled", "tax:regulator"),
-        "gone_charge": FixedFeeCharge.objects.get(vend=gone).pk,
-        "gone_allowance": FreeAllowance.objects.get(vend=gone).pk,
-        "allowance": FreeAllowance.objects.exclude(vend=gone).order_by("pk")[0].pk,
-        "allowance_sale": FreeAllowance.objects.exclude(vend=gone).order_by("pk")[0].vend_id,
-        "part": part.pk,
-        "part_approved": entry(f"refund:{part.pk}:approved"),
-        "part_line": line_of(f"refund:{part.pk}:approved", "wallet"),
-        "by_hand": by_hand.pk,
-        "refunded": refunded.pk,
-        "whole": whole.pk,
-        "whole_done": entry(f"refund:{whole.pk}:done"),
-        "told": told.pk,
-        "waiting": waiting.pk,
-        "lost": lost.pk,
-        "taken_suspense": taken_suspense.pk,
-        "bought": bought.pk,
-        "taken_token": taken_token.pk,
-        "taken_entry": entry(f"payment:{bought.pk}:reversed"),
-        "owed_line": line_of(f"payment:{bought.pk}:reversed", "receivable:reversed"),
-        "owed_wallet": line_of(f"payment:{bought.pk}:reversed", "wallet"),
-        "small": small.pk,
-        "taken_wallet": taken_wallet.pk,
-        "early": early.pk,
-        "wrong": wrong.pk,
-        "right_sale": sale_of(wrong, "moved").pk,
-        "kept": kept.pk,
-        "moved_entry": entry(moved),
-        "moved_out": line_of(moved, "wallet", 1),
-        "moved_in": line_of(moved, "wallet", -1),
-        "fifth": fifth,
-        "sixth": sixth,
-        "charge_line": line.pk,
-        "charge_entry": entry(f"statement_line:{line.pk}:charge"),
-        "charge_money": line_of(f"statement_line:{line.pk}:charge", "expense:provider_fees"),
-        "approved": Approval.objects.get(pk=part.approval_id).pk,
-        "declined": declined.pk,
-        "withdrawn": withdrawn.pk,
-        "asked": asked.pk,
-        "clerk": clerk.pk,
-        "maker": maker.pk,
-        "day": day.pk,
-    }
+    settings.MPESA_SHORT_CODE = SHORT_CODE
+    return ids_of(tell_stories(rich))
 
 
 def test_books_with_one_of_everything_have_no_differences(books: Ids) -> None:
