@@ -172,8 +172,9 @@ def test_money_that_is_gone_has_no_wrong_meter(world: World, state: str, word: C
     assert not MeterClaim.objects.exists()
 
 
-def test_claim_about_a_wrong_meter_waits_for_staff_however_long(world: World) -> None:
+def test_claim_whose_code_was_sent_ends_with_its_time_and_leaves_staff_the_case(world: World) -> None:
     claim(world, pay_wrong(world))
     world.later(7 * 24 * 3600)
-    assert expire_claims(now=world.now) == 0
-    assert MeterClaim.objects.get().state == ClaimState.OPEN
+    assert expire_claims(now=world.now) == 1
+    assert MeterClaim.objects.get().state == ClaimState.EXPIRED
+    assert wrong_meter_case().closed_at is None

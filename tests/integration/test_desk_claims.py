@@ -277,14 +277,6 @@ def test_purchase_that_was_paid_for_the_wrong_meter_is_assigned_to_the_right_one
     assert differences(world) == []
 
 
-def test_claim_whose_code_was_sent_ends_when_its_time_is_over(world: World) -> None:
-    payment = world.sell(account=world.other_meter.drn)
-    assert says_wrong_meter(world, payment) == ClaimWord.ALREADY_SENT
-    world.later(3 * 24 * 3600 + 1)
-    assert expire_claims(now=world.now) == 1
-    assert MeterClaim.objects.get().state == ClaimState.EXPIRED
-
-
 def test_claim_whose_money_is_stopped_waits_for_staff_for_ever(world: World) -> None:
     stopped_sale(world)
     world.later(30 * 24 * 3600)
