@@ -4,15 +4,13 @@ Times end in `Z`, but Daraja's other clocks are Nairobi's and the page does not 
 Nairobi's, unless only reading it as UTC puts it into the period that was asked for. The body is journalled as it came.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
-from gateway.http.bodies import as_object, as_word
+from gateway.http.bodies import as_object, as_word, read_long_json_object
 from gateway.http.inbound import UnreadableCallback
 from gateway.payments.ports import Door, Outcome, PaymentClaim
 from gateway.payments.providers.daraja.codes import LIST_EMPTY, LIST_FOUND
@@ -56,7 +54,7 @@ def read_listing(
 
     Raises `UnreadableCallback` when the whole is no list of Daraja's.
     """
-    document = _read_object(body)
+    document = read_long_json_object(body)
     code = as_word(document.get("ResponseCode", LIST_FOUND), CODE)
     if code == LIST_EMPTY:
         return Listing((), 0, code)
@@ -100,7 +98,7 @@ def _claim(
 def _rows(response: object) -> Iterator[object]:
     """Every row, of every list inside the list. None at all comes as a list, as null, or as the text `[[]]`."""
     if isinstance(response, str):
-        response = _read_object(b'{"rows": ' + response.encode("utf-8", "replace") + b"}").get("rows")
+        response = read_long_json_object(b'{"rows": ' + response.encode("utf-8", "replace") + b"}").get("rows")
     if response is None:
         return
     if not isinstance(response, list):
@@ -125,16 +123,3 @@ def _moment(value: object, period: Period | None) -> datetime | None:
 
 def _is_in(moment: datetime, period: Period | None) -> bool:
     return period is not None and period.starts_at - _SLACK <= moment <= period.ends_at + _SLACK
-
-
-def _read_object(body: bytes) -> dict[str, object]:
-    """As `gateway.http.bodies.read_json_object`, but a list that we asked for may be longer than a callback."""
-    try:
-        document = json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, ArithmeticError, RecursionError):
-        raise UnreadableCallback("not JSON") from None
-    return as_object(document)
-
-
-def _refuse(name: str) -> object:
-    raise UnreadableCallback(f"not a number: {name}")
