@@ -1,5 +1,6 @@
 """What can be asked about cases."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,9 +16,18 @@ class CaseCounts(NamedTuple):
     overdue: int
 
 
-def list_open_cases(*, limit: int) -> list[Case]:
-    """The cases that wait for a person, with their owner: the first due first."""
-    return list(Case.objects.filter(closed_at=None).select_related("owner").order_by("due_at", "pk")[:limit])
+def list_open_cases(
+    *, limit: int | None, about: Collection[str] | None = None, reasons: Collection[str] | None = None
+) -> list[Case]:
+    """The cases that wait for a person, with their owner, the first due first: all, or those about these rows, or of
+    these reasons.
+    """
+    cases = Case.objects.filter(closed_at=None).select_related("owner")
+    if about is not None:
+        cases = cases.filter(subject__in=about)
+    if reasons is not None:
+        cases = cases.filter(reason__in=reasons)
+    return list(cases.order_by("due_at", "pk")[:limit])
 
 
 def list_closed_cases(*, limit: int) -> list[Case]:

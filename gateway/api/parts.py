@@ -6,8 +6,8 @@ Each is a plain mapping for JSON, built field by field: what is not named here i
 from collections.abc import Collection, Iterable
 
 from fleet.audit.queries import list_entries_of
+from fleet.cases.queries import list_open_cases
 from gateway.api import texts
-from gateway.api.queries import list_open_cases_of
 from gateway.api.texts import Json
 from gateway.refunds.lifecycle import LABELS as REFUND_LABELS
 from gateway.refunds.lifecycle import RefundState
@@ -107,7 +107,7 @@ def open_cases(subjects: Collection[str]) -> list[Json]:
             "due_at": texts.moment(case.due_at),
             "is_taken": case.owner_id is not None,
         }
-        for case in list_open_cases_of(subjects)
+        for case in list_open_cases(limit=None, about=subjects)
     ]
 
 

@@ -1,8 +1,5 @@
-"""What the API asks: whose key it is, and what of a payment or a sale other slices have no question for."""
+"""What can be asked about API keys."""
 
-from collections.abc import Collection
-
-from fleet.cases.models import Case
 from gateway.api.keys import is_key_of, prefix_of
 from gateway.api.models import ApiKey
 
@@ -22,8 +19,3 @@ def find_api_key(whole: str) -> ApiKey | None:
 
 def list_api_keys() -> list[ApiKey]:
     return list(ApiKey.objects.order_by("name"))
-
-
-def list_open_cases_of(subjects: Collection[str]) -> list[Case]:
-    """The open cases about any of these rows, the first due first."""
-    return list(Case.objects.filter(subject__in=subjects, closed_at=None).order_by("due_at", "pk"))

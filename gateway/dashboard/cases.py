@@ -77,8 +77,7 @@ def list_case_rows(clock: PageClock, *, operator_id: int | None, about: Collecti
             owner=case.owner.get_username() if case.owner else "",
             is_mine=case.owner_id == operator_id and operator_id is not None,
         )
-        for case in list_open_cases(limit=limit)
-        if about is None or case.subject in about
+        for case in list_open_cases(limit=limit, about=about)
     ]
 
 

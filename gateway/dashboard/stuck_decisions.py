@@ -46,7 +46,7 @@ def list_refund_rows(clock: PageClock) -> list[StuckRow]:
 
 def list_spent_doubt_rows(clock: PageClock, known_ids: frozenset[int]) -> list[StuckRow]:
     """Payments that were booked before they were doubted, but for those that are listed already: by their cases."""
-    cases = [case for case in list_open_cases(limit=MOST_READ) if case.reason in DOUBTS]
+    cases = list_open_cases(limit=MOST_READ, reasons=DOUBTS)
     ids = {_payment_id(case.subject): case for case in cases if _payment_id(case.subject) not in known_ids}
     payments = list_payments(payment_id for payment_id in ids if payment_id)
     prefetch_related_objects(payments, "meter")
@@ -70,7 +70,7 @@ def list_spent_doubt_rows(clock: PageClock, known_ids: frozenset[int]) -> list[S
 
 def list_claim_rows(clock: PageClock) -> list[StuckRow]:
     """Payments that their payer says were for the wrong meter: a case each, until a person has decided."""
-    cases = [case for case in list_open_cases(limit=MOST_READ) if case.reason == WRONG_METER]
+    cases = list_open_cases(limit=MOST_READ, reasons=[WRONG_METER])
     payments = {payment.pk: payment for payment in list_payments(filter(None, (_payment_id(c.subject) for c in cases)))}
     rows = []
     for case in cases:

@@ -149,3 +149,11 @@ def test_open_cases_are_listed_and_counted_by_their_due_time() -> None:
     assert count_open_cases(SOON) == (1, 1)
     assert list_closed_cases(limit=9) == [late, now]
     assert list_open_subjects("look_ahead_limit") == {"meter:7"}
+
+
+def test_open_cases_are_asked_for_by_row_or_reason_before_they_are_cut() -> None:
+    first, stopped = open_one(hours=0), open_one("vending_key_stopped", "vending_key:1", hours=9)
+    assert list_open_cases(limit=1) == [first]
+    assert list_open_cases(limit=1, about={"vending_key:1"}) == [stopped]
+    assert list_open_cases(limit=1, reasons={"vending_key_stopped"}) == [stopped]
+    assert list_open_cases(limit=None, about=set()) == []
